@@ -1,0 +1,61 @@
+"""Every TCP port of the one-machine layout, stated once.
+
+A name's port is its default below unless ``ECO2_PORT_<NAME>`` says otherwise, so that a test stack
+on free ports and a person's stack on the documented ones are configured the same way. In the
+cluster each workload keeps these container ports.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+HOST: Final = "127.0.0.1"
+
+DEFAULT_PORTS: Final[Mapping[str, int]] = {
+    # the edge
+    "edge_http": 8080,
+    "edge_https": 8443,
+    "envoy_admin": 9901,
+    "authz_http": 8101,
+    "authz_grpc": 50060,
+    "progress_sse": 8102,
+    # gRPC servers, one port a domain whichever process serves it
+    "auth": 50051,
+    "users": 50052,
+    "scan": 50053,
+    "chat": 50054,
+    "character": 50055,
+    "location": 50056,
+    "images": 50057,
+    "info": 50058,
+    "progress": 50059,
+    # Prometheus endpoint and HTTP health of a process group
+    "metrics_serve": 9101,
+    "metrics_authz": 9102,
+    "metrics_progress": 9103,
+    "metrics_work": 9104,
+    # infrastructure
+    "postgres": 15432,
+    "redis": 16379,
+    "kafka": 19092,
+    "kafka_controller": 19093,
+    "s3": 19000,
+}
+
+
+def env_name(name: str) -> str:
+    """Environment variable that overrides the port called `name`."""
+    return f"ECO2_PORT_{name.upper()}"
+
+
+def port(name: str, environ: Mapping[str, str] | None = None) -> int:
+    """TCP port called `name`; KeyError for a name that is not in the table."""
+    default = DEFAULT_PORTS[name]
+    raw = (os.environ if environ is None else environ).get(env_name(name))
+    if raw is None or raw == "":
+        return default
+    if not raw.isdecimal() or not 0 < int(raw) < 65536:
+        raise ValueError(f"{env_name(name)} must be a TCP port between 1 and 65535, got {raw!r}")
+    return int(raw)
