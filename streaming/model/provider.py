@@ -129,7 +129,7 @@ class ModelError(Exception):
         """Earliest sensible moment for the next try, when the provider named one."""
 
 
-class ModelUnavailable(ModelError):
+class ModelUnavailable(ModelError):  # noqa: N818 - says what happened to the model
     """Not reachable, overloaded or not installed: nothing is known to be wrong with the input."""
 
 
@@ -137,15 +137,15 @@ class ModelRateLimited(ModelUnavailable):
     """The provider's quota is used up for now; ``retry_after_seconds`` is usually set."""
 
 
-class ModelTimeout(ModelError):
+class ModelTimeout(ModelError):  # noqa: N818 - says what happened to the model
     """No answer within the time a call may take."""
 
 
-class ModelOutputInvalid(ModelError):
+class ModelOutputInvalid(ModelError):  # noqa: N818 - says what happened to the model
     """It answered, but not with what the schema asks for. A further try may do better."""
 
 
-class ModelRejected(ModelError):
+class ModelRejected(ModelError):  # noqa: N818 - says what happened to the model
     """The input is refused: not an image, too large, against policy, or a request it can't take."""
 
     retryable = False
