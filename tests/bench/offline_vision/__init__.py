@@ -1,0 +1,1 @@
+"""How well the offline reader reads: drawn packages with known classes, and the measurement."""
