@@ -40,7 +40,9 @@ class RuntimeSettings(BaseSettings):
     bind_host: str = HOST
     """Address every listener binds to; ``0.0.0.0`` inside a container."""
 
-    postgres_url: str = Field(default_factory=lambda: f"postgresql://{HOST}:{port('postgres')}/eco2")
+    postgres_url: str = Field(
+        default_factory=lambda: f"postgresql://{HOST}:{port('postgres')}/eco2"
+    )
     """Server and database, without user or password: each domain connects with its own role."""
 
     postgres_admin_user: str = "eco2_admin"
@@ -87,7 +89,9 @@ class RuntimeSettings(BaseSettings):
     """Front-end origins (scheme://host[:port]) that may call with credentials; a comma list in the
     environment. Default: every origin the app is served from."""
 
-    cdn_base_url: str = Field(default_factory=lambda: f"http://localhost:{port('edge_http')}/images")
+    cdn_base_url: str = Field(
+        default_factory=lambda: f"http://localhost:{port('edge_http')}/images"
+    )
     """Public base URL of uploaded images, without a trailing slash."""
 
     @field_validator("cors_origins", mode="before")
