@@ -1,0 +1,1 @@
+"""Where eco2 runs: one machine, and the cluster."""

@@ -1,0 +1,1 @@
+"""The parts of the one-machine stack, a module each."""
