@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -124,10 +125,14 @@ class StoredEvent:
             _text(get(b"traceparent")) or "",
         )
 
-    @classmethod
-    def from_flat(cls, entry_id: bytes, flat: Sequence[bytes]) -> Self:
-        """Read a stream entry given as Redis sends it: field, value, field, value."""
-        return cls.from_fields(entry_id, dict(zip(flat[::2], flat[1::2], strict=True)))
+
+def read_entries(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[StoredEvent]:
+    """The events among stream entries; what somebody else put into the stream is passed over."""
+    events = []
+    for entry_id, fields in entries:
+        with suppress(KeyError, ValueError):
+            events.append(StoredEvent.from_fields(entry_id, fields))
+    return events
 
 
 def _text(raw: bytes | None) -> str | None:
