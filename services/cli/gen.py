@@ -9,6 +9,7 @@ and ``buf/validate/validate.proto`` as the compiled descriptor that the protoval
 from __future__ import annotations
 
 import filecmp
+import os
 import shutil
 import subprocess
 import sys
@@ -80,7 +81,9 @@ def _protoc(arguments: Iterable[str], imports: Path) -> None:
         f"-I{well_known}",
         *arguments,
     ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    plugins = str(Path(sys.executable).parent)  # where pip put the protoc plugins
+    environ = {**os.environ, "PATH": os.pathsep.join((plugins, os.environ.get("PATH", "")))}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environ)
     if done.returncode != 0:
         raise GenerationError(done.stderr.strip() or f"protoc ended with {done.returncode}")
 
@@ -98,7 +101,7 @@ def generate(target: Path) -> None:
         _protoc(
             [
                 f"--python_out={python}",
-                f"--pyi_out={python}",
+                f"--mypy_out=quiet:{python}",
                 f"--grpc_python_out={python}",
                 f"--mypy_grpc_out=quiet:{python}",
                 *ours,

@@ -1,0 +1,1 @@
+"""Shared by every server: settings, lifecycle, interceptors, identity, errors, data stores."""

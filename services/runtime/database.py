@@ -1,0 +1,50 @@
+"""PostgreSQL pools: one role and one schema a domain.
+
+A pool connects as ``eco2_<domain>`` with ``search_path`` set to the schema of the domain, so a
+domain can't reach another's tables even by mistake. Nothing connects before it is first used: a
+process starts while PostgreSQL is away, and is simply not ready.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+
+from services.runtime.settings import RuntimeSettings
+
+CONNECT_SECONDS = 3.0
+STATEMENT_MS = 5_000
+"""Longest a statement may run; far above what any query here needs, below a caller's patience."""
+LOCK_MS = 2_000
+
+
+def role_of(domain: str) -> str:
+    """PostgreSQL role of a domain."""
+    return f"eco2_{domain}"
+
+
+async def connect_pool(settings: RuntimeSettings, domain: str) -> asyncpg.Pool:
+    """Open the pool of a domain; it makes connections when they are asked for."""
+    return await asyncpg.create_pool(
+        settings.postgres_url,
+        user=role_of(domain),
+        password=settings.postgres_password.get_secret_value(),
+        min_size=0,
+        max_size=settings.postgres_pool_max,
+        timeout=CONNECT_SECONDS,
+        command_timeout=STATEMENT_MS / 1000 + 1,
+        max_inactive_connection_lifetime=300.0,
+        server_settings={
+            "search_path": domain,
+            "application_name": f"eco2-{domain}",
+            "statement_timeout": str(STATEMENT_MS),
+            "lock_timeout": str(LOCK_MS),
+            "idle_in_transaction_session_timeout": "10000",
+            "timezone": "UTC",
+            "jit": "off",
+        },
+    )
+
+
+async def check(pool: asyncpg.Pool) -> None:
+    """Raise unless the database answers."""
+    await pool.fetchval("SELECT 1", timeout=2.0)

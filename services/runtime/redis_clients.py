@@ -1,0 +1,53 @@
+"""Redis clients, one a role, because a blocking read and a command want different time-outs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from services.runtime.settings import RuntimeSettings
+
+CONNECT_SECONDS = 2.0
+COMMAND_SECONDS = 2.0
+"""A command that takes longer means that Redis is in trouble; callers treat it as away."""
+BLOCK_MILLISECONDS = 5_000
+"""Longest BLOCK of a blocking read."""
+BLOCKING_SECONDS = BLOCK_MILLISECONDS / 1000 + 5.0
+"""Read time-out of blocking clients: above the longest BLOCK, or every idle read would fail."""
+
+
+class Role(StrEnum):
+    """What a client is for."""
+
+    COMMAND = "command"
+    BLOCKING = "blocking"
+
+
+def connect(settings: RuntimeSettings, role: Role) -> Redis:
+    """A client for a role; it connects on first use and answers bytes."""
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url.get_secret_value(),
+        max_connections=8 if role is Role.BLOCKING else 64,
+        timeout=COMMAND_SECONDS,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=BLOCKING_SECONDS if role is Role.BLOCKING else COMMAND_SECONDS,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(
+            ExponentialBackoff(cap=0.2, base=0.02),
+            retries=2,
+            supported_errors=(RedisConnectionError, RedisTimeoutError),
+        ),
+        client_name=f"eco2-{role}",
+    )
+    return Redis.from_pool(pool)
+
+
+async def check(client: Redis) -> None:
+    """Raise unless Redis answers."""
+    await client.ping()
