@@ -109,6 +109,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The job passed its deadline before it could be completed."""
     ERROR_REASON_STAGE_FAILED: _ErrorReason.ValueType  # 41
     """A stage of the pipeline failed for good."""
+    ERROR_REASON_METHOD_NOT_ALLOWED: _ErrorReason.ValueType  # 42
+    """The path is served, but not for this HTTP method; the Allow header lists those it takes."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names why a call or a job failed."""
@@ -197,4 +199,6 @@ ERROR_REASON_JOB_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 40
 """The job passed its deadline before it could be completed."""
 ERROR_REASON_STAGE_FAILED: ErrorReason.ValueType  # 41
 """A stage of the pipeline failed for good."""
+ERROR_REASON_METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 42
+"""The path is served, but not for this HTTP method; the Allow header lists those it takes."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

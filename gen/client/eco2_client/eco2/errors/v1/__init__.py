@@ -227,6 +227,11 @@ class ErrorReason(betterproto2.Enum):
     A stage of the pipeline failed for good.
     """
 
+    METHOD_NOT_ALLOWED = 42
+    """
+    The path is served, but not for this HTTP method; the Allow header lists those it takes.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -272,6 +277,7 @@ class ErrorReason(betterproto2.Enum):
             39: "ERROR_REASON_MODEL_OUTPUT_INVALID",
             40: "ERROR_REASON_JOB_DEADLINE_EXCEEDED",
             41: "ERROR_REASON_STAGE_FAILED",
+            42: "ERROR_REASON_METHOD_NOT_ALLOWED",
         }
 
     @classmethod
@@ -319,4 +325,5 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_MODEL_OUTPUT_INVALID": 39,
             "ERROR_REASON_JOB_DEADLINE_EXCEEDED": 40,
             "ERROR_REASON_STAGE_FAILED": 41,
+            "ERROR_REASON_METHOD_NOT_ALLOWED": 42,
         }
