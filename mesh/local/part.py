@@ -39,8 +39,14 @@ class Part:
     after: tuple[str, ...] = ()
     """Parts and one-off steps that have to be ready before this one starts."""
 
+    drains_before: tuple[str, ...] = ()
+    """Parts that must stay up until this one has ended, besides those in `after`."""
+
     prepare: Callable[[], None] | None = None
     """Makes data folders and settings files; runs in a thread; raises :class:`SetupError`."""
+
+    drain: Callable[[], Awaitable[None]] | None = None
+    """Lets what is in flight finish before the stop signal; bounded by `grace_seconds`."""
 
     stop_signal: signal.Signals = signal.SIGTERM
     """Asks for an orderly end."""

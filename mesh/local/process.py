@@ -10,6 +10,7 @@ the part's own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -116,9 +117,12 @@ async def stop(part: Part, process: subprocess.Popen[bytes]) -> bool:
     """End `part` in order, by force after its grace period; True when it ended in order."""
     if process.poll() is not None:
         return True
-    _signal(process, part.stop_signal)
     try:
         async with asyncio.timeout(part.grace_seconds):
+            if part.drain:
+                with contextlib.suppress(OSError):
+                    await part.drain()
+            _signal(process, part.stop_signal)
             await exited(process)
     except TimeoutError:
         kill(process)

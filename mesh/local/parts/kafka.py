@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import struct
 import subprocess
 from pathlib import Path
 
+from mesh.local import probe
 from mesh.local.part import Part, SetupError
 from mesh.local.parts.jvm import QUICK_START, classpath, jar_version, write_settings
 from mesh.local.paths import Paths
@@ -52,7 +51,7 @@ def part(paths: Paths, port: int, controller_port: int) -> Part:
         command=(*java, "-cp", jars, "kafka.Kafka", str(settings)),
         ports=("kafka", "kafka_controller"),
         prepare=prepare,
-        ready=lambda: answers_api_versions(HOST, port),
+        ready=lambda: probe.kafka_api_versions(HOST, port),
         grace_seconds=20,
     )
 
@@ -73,25 +72,6 @@ def check_version(data: Path, version: str) -> None:
             f"Kafka's data were written by version {written_by}, installed is {version}; raise the "
             "version in mesh/local/jvm/kafka/pom.xml, or remove the data with `make clean-data`"
         )
-
-
-async def answers_api_versions(host: str, port: int) -> None:
-    """Send ApiVersions v0 and read the answer; raises while the broker does not take requests.
-
-    The broker answers clients only once it is registered and unfenced (KRaft start-up order).
-    """
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        api_key, api_version, correlation, client = 18, 0, 1, b"eco2-probe"
-        request = struct.pack(">hhih", api_key, api_version, correlation, len(client)) + client
-        writer.write(struct.pack(">i", len(request)) + request)
-        (size,) = struct.unpack(">i", await reader.readexactly(4))
-        answer = await reader.readexactly(size)
-        got, error = struct.unpack(">ih", answer[:6])
-        if got != correlation or error != 0:
-            raise ConnectionError(f"ApiVersions answered error {error}")
-    finally:
-        writer.close()
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
-
+from mesh.local import probe
 from mesh.local.part import Part
 from mesh.local.paths import Paths
 from services.runtime.ports import HOST
@@ -12,13 +11,6 @@ from services.runtime.ports import HOST
 def part(paths: Paths, port: int) -> Part:
     """Redis on `port`; its data survive a restart (append-only file, synced every second)."""
     data = paths.data("redis")
-
-    async def ready() -> None:
-        client = Redis(host=HOST, port=port, socket_timeout=1, socket_connect_timeout=1)
-        try:
-            await client.ping()  # refused with LOADING while the file is read
-        finally:
-            await client.aclose()
 
     settings = {
         "bind": HOST,
@@ -37,5 +29,5 @@ def part(paths: Paths, port: int) -> Part:
         command=("redis-server", *arguments),
         ports=("redis",),
         prepare=lambda: data.mkdir(parents=True, exist_ok=True),
-        ready=ready,
+        ready=lambda: probe.redis_ping(HOST, port),
     )

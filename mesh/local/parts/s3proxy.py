@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import httpx
-
+from mesh.local import probe
 from mesh.local.part import Part
 from mesh.local.parts.jvm import QUICK_START, classpath, write_settings
 from mesh.local.paths import Paths
@@ -67,10 +66,9 @@ def part(
         logback.write_text(LOGBACK)
 
     async def ready() -> None:
-        async with httpx.AsyncClient(timeout=1, trust_env=False) as client:
-            answer = await client.get(f"http://{HOST}:{port}/{BUCKET}")
-        if "<Code>AccessDenied</Code>" not in answer.text:  # what S3 says to a stranger
-            raise ConnectionError(f"unexpected answer {answer.status_code}")
+        status, body = await probe.http(HOST, port, f"/{BUCKET}")
+        if "<Code>AccessDenied</Code>" not in body:  # what S3 says to a stranger
+            raise ConnectionError(f"unexpected answer {status}")
 
     return Part(
         name="s3proxy",

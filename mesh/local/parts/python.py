@@ -1,0 +1,74 @@
+"""Our own processes: groups of servers or workers, and the one-off steps before them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mesh.local import probe
+from mesh.local.part import Part
+from mesh.local.paths import Paths
+from services.runtime.ports import HOST, port
+
+READY_PATH = "/health/ready"
+"""On the metrics port of a process; 200 when all it serves is ready (as gRPC health says)."""
+
+PROGRAM = "services.cli.main"
+
+
+def command(paths: Paths, *words: str) -> tuple[str, ...]:
+    """The ``eco2`` command with `words`, run by this interpreter."""
+    return (str(paths.python), "-m", PROGRAM, *words)
+
+
+def variables(paths: Paths) -> dict[str, str]:
+    """Variables of every process of ours."""
+    return {
+        "PYTHONPATH": paths.import_path,
+        "PYTHONUNBUFFERED": "1",
+        "ECO2_HOME": str(paths.home),
+        # glibc gives every thread an arena of its own; two are enough and keep the memory small.
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+def group(
+    paths: Paths,
+    environ: Mapping[str, str],
+    *,
+    name: str,
+    verb: str,
+    members: Sequence[str],
+    metrics: str,
+    ports: Sequence[str] = (),
+    after: Sequence[str] = (),
+    drains_before: Sequence[str] = (),
+) -> Part:
+    """One process that serves (`verb` ``serve``) or works on (``work``) its `members`."""
+    health = port(metrics, environ)
+    return Part(
+        name=name,
+        command=command(paths, verb, *members, "--metrics-port-name", metrics),
+        environ=variables(paths),
+        ports=(metrics, *ports),
+        after=tuple(after),
+        drains_before=tuple(drains_before),
+        ready=lambda: probe.http_ok(HOST, health, READY_PATH),
+        # Above ECO2_DRAIN_SECONDS (20 s), so that the process ends in order on its own.
+        grace_seconds=25,
+    )
+
+
+def step(paths: Paths, name: str, *, after: Sequence[str]) -> Part:
+    """The one-off ``eco2 <name>``."""
+
+    async def never_probed() -> None:
+        raise RuntimeError("a one-off step is ready when it has ended")
+
+    return Part(
+        name=name,
+        command=command(paths, name),
+        environ=variables(paths),
+        after=tuple(after),
+        ready=never_probed,
+        one_off=True,
+    )

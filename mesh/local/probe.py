@@ -1,0 +1,67 @@
+"""Readiness attempts in the protocols of the parts, as small as they can be.
+
+The supervisor runs as long as the stack does; it speaks these few bytes itself instead of keeping
+whole client libraries in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+@asynccontextmanager
+async def _connection(
+    host: str, port: int
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def http(host: str, port: int, path: str, *, method: str = "GET") -> tuple[int, str]:
+    """Status and body of one HTTP/1.0 exchange; raises ConnectionError for anything else."""
+    async with _connection(host, port) as (reader, writer):
+        request = f"{method} {path} HTTP/1.0\r\nHost: {host}:{port}\r\nContent-Length: 0\r\n\r\n"
+        writer.write(request.encode("ascii"))
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    words = head.split(None, 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        raise ConnectionError("the answer is not HTTP")
+    return int(words[1]), body.decode(errors="replace")
+
+
+async def http_ok(host: str, port: int, path: str) -> None:
+    """Raise ConnectionError unless `path` answers 200."""
+    status, body = await http(host, port, path)
+    if status != 200:
+        raise ConnectionError(f"{path} answers {status}: {body.strip()[:200]}")
+
+
+async def redis_ping(host: str, port: int) -> None:
+    """PING; raises while Redis still loads its data."""
+    async with _connection(host, port) as (reader, writer):
+        writer.write(b"PING\r\n")
+        answer = await reader.readline()
+    if answer.strip() not in {b"+PONG", b"-NOAUTH Authentication required."}:
+        raise ConnectionError(answer.decode(errors="replace").strip() or "no answer")
+
+
+async def kafka_api_versions(host: str, port: int) -> None:
+    """ApiVersions v0; raises while the broker does not take requests.
+
+    The broker serves clients only once it is registered and unfenced (KRaft start-up order).
+    """
+    api_key, api_version, correlation, client = 18, 0, 1, b"eco2-probe"
+    request = struct.pack(">hhih", api_key, api_version, correlation, len(client)) + client
+    async with _connection(host, port) as (reader, writer):
+        writer.write(struct.pack(">i", len(request)) + request)
+        (size,) = struct.unpack(">i", await reader.readexactly(4))
+        answer = await reader.readexactly(size)
+    got, error = struct.unpack(">ih", answer[:6])
+    if got != correlation or error != 0:
+        raise ConnectionError(f"ApiVersions answers error {error}")
