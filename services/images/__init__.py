@@ -1,0 +1,1 @@
+"""Images: presigned uploads, what was uploaded, and cleaning up after it."""

@@ -1,0 +1,1 @@
+"""Scans: jobs, their results and their history. The only writer of the scan schema."""

@@ -1,0 +1,160 @@
+"""The images schema: uploads and what became of them. Every statement of the domain is here."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload that was handed out."""
+
+    key: str
+    channel: str
+    uploader_id: str
+    """UUID; empty for an object that was found in the bucket."""
+    content_type: str
+    metadata: Mapping[str, Any]
+
+
+class UploadStore:
+    """Reads and writes uploads through the domain's pool."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def create(self, upload: Upload, *, seconds: int) -> None:
+        """Record a presigned upload that is pending for so many seconds."""
+        await self._pool.execute(
+            """
+            INSERT INTO uploads (key, channel, uploader_id, content_type, metadata, expires_at)
+            VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
+            """,
+            upload.key,
+            upload.channel,
+            uuid.UUID(upload.uploader_id),
+            upload.content_type,
+            json.dumps(upload.metadata, ensure_ascii=False),
+            float(seconds),
+        )
+
+    async def pending(self, key: str) -> Upload | None:
+        """The upload of that key, while it can be finalized."""
+        row = await self._pool.fetchrow(
+            """
+            SELECT key, channel, uploader_id, content_type, metadata FROM uploads
+             WHERE key = $1 AND state = 'pending' AND expires_at > now()
+            """,
+            key,
+        )
+        if row is None:
+            return None
+        return Upload(
+            row["key"],
+            row["channel"],
+            "" if row["uploader_id"] is None else str(row["uploader_id"]),
+            row["content_type"],
+            json.loads(row["metadata"]),
+        )
+
+    async def finalize(self, key: str, etag: str) -> bool:
+        """Turn a pending upload into a finalized one; False when it was no longer pending."""
+        done = await self._pool.fetchval(
+            """
+            UPDATE uploads SET state = 'finalized', etag = $2, finalized_at = now()
+             WHERE key = $1 AND state = 'pending' AND expires_at > now()
+            RETURNING true
+            """,
+            key,
+            etag,
+        )
+        return bool(done)
+
+    async def use(self, key: str, channel: str, content_type: str) -> bool:
+        """Note that an object is in use, so that it is kept; False when it is being deleted.
+
+        An object without a record (the bucket is older than this database) gets one.
+        """
+        state = await self._pool.fetchval(
+            """
+            INSERT INTO uploads (key, channel, content_type, state, expires_at, used_at)
+            VALUES ($1, $2, $3, 'expired', now(), now())
+            ON CONFLICT (key) DO UPDATE
+                SET used_at = CASE WHEN uploads.state <> 'swept' THEN now() END
+                WHERE uploads.used_at IS NULL
+            RETURNING state
+            """,
+            key,
+            channel,
+            content_type,
+        )
+        return bool(state != "swept")
+
+
+async def expire(connection: asyncpg.Connection, limit: int) -> int:
+    """Expire pending uploads whose time is over; how many."""
+    rows = await connection.fetch(
+        """
+        UPDATE uploads SET state = 'expired'
+         WHERE key IN (SELECT key FROM uploads WHERE state = 'pending' AND expires_at <= now()
+                        ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+        RETURNING key
+        """,
+        limit,
+    )
+    return len(rows)
+
+
+async def claim_unused(
+    connection: asyncpg.Connection, grace_seconds: float, limit: int
+) -> list[str]:
+    """Claim uploads for deletion that expired long enough ago and that nothing uses.
+
+    Also returns what was claimed before and not yet forgotten (a deletion that failed).
+    """
+    await connection.execute(
+        """
+        UPDATE uploads SET state = 'swept'
+         WHERE key IN (SELECT key FROM uploads
+                        WHERE state = 'expired' AND used_at IS NULL
+                          AND expires_at <= now() - make_interval(secs => $1)
+                        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+           AND state = 'expired' AND used_at IS NULL
+        """,
+        grace_seconds,
+        limit,
+    )
+    rows = await connection.fetch("SELECT key FROM uploads WHERE state = 'swept' LIMIT $1", limit)
+    return [row["key"] for row in rows]
+
+
+async def forget(connection: asyncpg.Connection, keys: Sequence[str]) -> None:
+    """Drop the records of objects that have been deleted."""
+    await connection.execute(
+        "DELETE FROM uploads WHERE key = ANY($1::text[]) AND state = 'swept'", keys
+    )
+
+
+async def claim_unknown(
+    connection: asyncpg.Connection, keys: Mapping[str, str], default_content_type: str
+) -> list[str]:
+    """Claim those of the stored objects (key to channel) that have no record, for deletion."""
+    rows = await connection.fetch(
+        """
+        INSERT INTO uploads (key, channel, content_type, state, expires_at)
+        SELECT key, channel, $3, 'swept', now()
+          FROM unnest($1::text[], $2::text[]) AS found (key, channel)
+        ON CONFLICT (key) DO NOTHING
+        RETURNING key
+        """,
+        list(keys),
+        list(keys.values()),
+        default_content_type,
+    )
+    return [row["key"] for row in rows]
