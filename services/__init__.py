@@ -1,0 +1,1 @@
+"""gRPC servers, one package a domain, what they share, and the command line."""

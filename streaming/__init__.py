@@ -1,0 +1,1 @@
+"""Asynchronous work: Kafka, progress streams, models, knowledge, pipeline stages."""

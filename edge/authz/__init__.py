@@ -1,0 +1,1 @@
+"""The external authorization server: one decision core, two wires."""

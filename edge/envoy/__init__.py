@@ -1,0 +1,1 @@
+"""Builds the edge configuration from the compiled proto definitions."""

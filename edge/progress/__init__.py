@@ -1,0 +1,1 @@
+"""Live progress for browsers and internal clients."""

@@ -1,0 +1,1 @@
+"""The catalogue of characters and the reward policy."""

@@ -1,0 +1,1 @@
+"""The eco2 command: the one place that may import everything."""

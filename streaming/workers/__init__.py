@@ -1,0 +1,1 @@
+"""Consumers that carry facts from one domain to another."""

@@ -1,0 +1,1 @@
+"""The REST and SSE surface, through real Envoy."""

@@ -1,0 +1,1 @@
+"""The whole stack, used as the app uses it."""

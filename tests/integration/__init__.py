@@ -1,0 +1,1 @@
+"""Against real PostgreSQL, Redis, Kafka and S3."""
