@@ -1,0 +1,1 @@
+"""Topics, producer and the concurrent consumer."""

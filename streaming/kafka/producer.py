@@ -1,0 +1,231 @@
+"""Sending records: acknowledged by all in-sync replicas, idempotent, within a time budget."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka import errors as kafka_errors
+from google.protobuf.message import Message
+
+from services.runtime import logs
+from streaming.kafka import headers as h
+from streaming.kafka import tracing
+from streaming.kafka.connection import Connection, KafkaSettings
+from streaming.kafka.topics import Topic
+
+if TYPE_CHECKING:
+    from services.runtime.context import ProcessContext
+
+log = logs.get(__name__)
+
+LINGER_MS: Final = 0
+"""No artificial wait: the client already gathers what arrives while a request is in flight, so
+batches grow with the load (tests/bench/kafka_runner.py compares)."""
+
+SEND_TIMEOUT_SECONDS: Final = 5.0
+"""Default budget of one send, connecting included."""
+
+START_TIMEOUT_SECONDS: Final = 15.0
+CLOSE_TIMEOUT_SECONDS: Final = 5.0
+RECONNECT_MAX_SECONDS: Final = 2.0
+
+_ABOUT_THE_RECORD: Final = (
+    kafka_errors.MessageSizeTooLargeError,
+    kafka_errors.InvalidTopicError,
+    kafka_errors.UnknownTopicOrPartitionError,
+    kafka_errors.TopicAuthorizationFailedError,
+    kafka_errors.KafkaTimeoutError,
+    kafka_errors.NotEnoughReplicasError,
+    kafka_errors.NotEnoughReplicasAfterAppendError,
+)
+"""Failures that say nothing against the client. After any other one (sequence numbers out of step
+with the broker, fenced, its sender task ended) every later send of the same client would fail too,
+so it is replaced."""
+
+
+class DeliveryError(Exception):
+    """No acknowledgement within the budget, or a refusal by the broker.
+
+    After a timeout the record may still be delivered later: consumers have to be idempotent, and
+    sending it again is safe.
+    """
+
+
+class Producer:
+    """One connection set to the brokers, shared by everything in a process that sends."""
+
+    def __init__(
+        self,
+        connection: Connection | str,
+        *,
+        client_id: str = "eco2",
+        linger_ms: int = LINGER_MS,
+        compression: str | None = None,
+        send_timeout_seconds: float = SEND_TIMEOUT_SECONDS,
+    ) -> None:
+        self._options: dict[str, Any] = {
+            **Connection.of(connection).client_options(),
+            "client_id": client_id,
+            "acks": "all",
+            "enable_idempotence": True,
+            "linger_ms": linger_ms,
+            "compression_type": compression,
+        }
+        self._send_timeout = send_timeout_seconds
+        self._client: AIOKafkaProducer | None = None
+        self._connected = asyncio.Event()
+        self._broken = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin connecting in the background; returns at once, with or without a broker."""
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep_connected(), name="kafka-producer")
+
+    async def stop(self) -> None:
+        """Send what is buffered (a few seconds at the most) and disconnect; idempotent."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+        self._connected.clear()
+        client, self._client = self._client, None
+        if client is not None:
+            await _close(client)
+
+    async def check(self) -> None:
+        """Readiness: raise :class:`DeliveryError` while there is no connection."""
+        if not self._connected.is_set():
+            raise DeliveryError("not connected to Kafka")
+
+    async def send(
+        self,
+        topic: Topic,
+        key: str,
+        message: Message,
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Send `message` and wait until all in-sync replicas have it.
+
+        `deadline` is the Unix time (seconds) after which handling the record makes no sense;
+        `timeout_seconds` bounds this call, connecting included. The trace context of the current
+        span goes along. Raises :class:`DeliveryError`; ValueError for a message that is not the
+        topic's.
+        """
+        if message.DESCRIPTOR.full_name != topic.message:
+            raise ValueError(
+                f"{topic.name} carries {topic.message}, not {message.DESCRIPTOR.full_name}"
+            )
+        sent = dict(headers) if headers else {}
+        sent[h.SCHEMA] = topic.message
+        if deadline is not None:
+            sent[h.DEADLINE] = h.millis(deadline)
+        with tracing.sending(topic.name, sent.get(h.TRACEPARENT, "")) as traceparent:
+            if traceparent:
+                sent[h.TRACEPARENT] = traceparent
+            await self.forward(
+                topic.name,
+                key.encode(),
+                message.SerializeToString(),
+                sent,
+                timeout_seconds=timeout_seconds,
+            )
+
+    async def forward(
+        self,
+        topic_name: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Send bytes as they are, as :meth:`send` does (retries, dead letters, replays)."""
+        budget = self._send_timeout if timeout_seconds is None else timeout_seconds
+        client: AIOKafkaProducer = None
+        try:
+            async with asyncio.timeout(budget):
+                if not self._connected.is_set():
+                    if self._keeper is None:
+                        raise DeliveryError("the producer was not started")
+                    await self._connected.wait()
+                client = self._client
+                acknowledged = await client.send(
+                    topic_name,
+                    # a tombstone needs a key, an empty value does not
+                    value=value if value is not None or key is not None else b"",
+                    key=key,
+                    headers=h.encode(headers),
+                )
+                await acknowledged
+        except TimeoutError as error:
+            raise DeliveryError(
+                f"no acknowledgement for {topic_name} within {budget:g} s"
+            ) from error
+        except kafka_errors.KafkaError as error:
+            if client is not None and not isinstance(error, _ABOUT_THE_RECORD):
+                self._replace(client)
+            raise DeliveryError(f"{topic_name}: {type(error).__name__}") from error
+
+    def _replace(self, client: AIOKafkaProducer) -> None:
+        if client is self._client:
+            self._connected.clear()
+            self._broken.set()
+
+    async def _keep_connected(self) -> None:
+        pause = 0.1
+        while True:
+            client = AIOKafkaProducer(**self._options)
+            try:
+                async with asyncio.timeout(START_TIMEOUT_SECONDS):
+                    await client.start()
+            except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
+                log.warning("Kafka is away, the producer keeps trying", error=str(error))
+                await _close(client)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, RECONNECT_MAX_SECONDS)
+                continue
+            except asyncio.CancelledError:
+                await _close(client)
+                raise
+            pause = 0.1
+            self._client = client
+            self._broken.clear()
+            self._connected.set()
+            await self._broken.wait()
+            log.warning("the Kafka producer is replaced after a fatal error")
+            self._client = None
+            await _close(client)
+
+
+async def shared_producer(context: ProcessContext) -> Producer:
+    """The one producer of a process; the context stops it."""
+
+    async def make() -> Producer:
+        producer = Producer(Connection.from_settings(context.settings(KafkaSettings)))
+        await producer.start()
+        return producer
+
+    return await context.shared("kafka:producer", make, Producer.stop)
+
+
+async def _close(client: AIOKafkaProducer) -> None:
+    """Stop a client without waiting for ever for a broker that is away."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+            await client.stop()
+    except (kafka_errors.KafkaError, TimeoutError) as error:
+        log.warning("the Kafka producer did not close cleanly", error=type(error).__name__)
+        # stop() was cut off while flushing: end what it would have ended next
+        with contextlib.suppress(Exception):
+            await client._sender.close()
+        with contextlib.suppress(Exception):
+            await client.client.close()
