@@ -32,11 +32,6 @@ class Paths:
         return self.repository / ".eco2" / "tls"
 
     @property
-    def stamps(self) -> Path:
-        """What the set-up has finished, a file a step."""
-        return self.repository / ".eco2" / "setup"
-
-    @property
     def python(self) -> Path:
         """The interpreter that runs our processes: this one."""
         return Path(sys.executable)
@@ -50,8 +45,13 @@ class Paths:
     @property
     def import_path(self) -> str:
         """``PYTHONPATH`` of our processes: the checkout and both trees of generated code."""
-        roots = (self.repository, self.repository / "gen/python", self.repository / "gen/client")
-        return os.pathsep.join(str(root) for root in roots)
+        return os.pathsep.join(self.import_roots)
+
+    @property
+    def import_roots(self) -> tuple[str, ...]:
+        """Folders that hold our packages."""
+        code = self.repository
+        return tuple(str(root) for root in (code, code / "gen/python", code / "gen/client"))
 
     def data(self, part: str) -> Path:
         """Data folder of a part."""

@@ -1,0 +1,79 @@
+# What people and CI type. Paths are relative, so that a checkout may lie in a folder with a space.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ENV := .venv/bin
+PYTHON := $(ENV)/python
+ECO2 := $(ENV)/eco2
+PYTEST_ARGS ?=
+
+.PHONY: help setup demo up down status doctor test lint types imports protos pytest gen drift lock \
+	bench-scan bench-offline-vision clean clean-data
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install what is missing (system and Python packages, jars, certificate); repeatable
+	@sh mesh/local/setup.sh
+
+demo: setup ## Start everything, send a photo through the edge as the app would, print what to do
+	@$(ECO2) demo
+
+up: setup ## Start the stack and keep it running (Ctrl-C or `make down` stops it)
+	@$(ECO2) up
+
+down: ## Stop the stack
+	@$(ECO2) down
+
+status: ## Show the parts of the running stack
+	@$(ECO2) status
+
+doctor: ## Check everything the stack needs and say what to do
+	@$(ECO2) doctor
+
+test: setup lint pytest ## Everything that CI runs
+
+lint: types imports protos drift ## Style, types, import rules, protos, generated code
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+
+types:
+	@$(PYTHON) -m mypy
+
+imports:
+	@$(ENV)/lint-imports
+
+protos:
+	@$(ENV)/buf lint
+
+drift:
+	@$(ECO2) gen --check
+
+pytest: ## The tests alone; PYTEST_ARGS="-k name" picks some
+	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+gen: ## Regenerate what comes from proto/
+	@$(ECO2) gen
+
+lock: ## Resolve requirements*.in again, with hashes
+	@$(PYTHON) -m venv .eco2/lock
+	@.eco2/lock/bin/python -m pip install --quiet uv
+	@for name in requirements requirements-dev; do \
+		.eco2/lock/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate \
+			--python-version 3.11 --custom-compile-command 'make lock' $(LOCK_ARGS) \
+			--output-file $$name.txt $$name.in || exit 1; \
+	done
+
+bench-scan: setup ## Scans a minute, latencies and CPU of the whole pipeline under load
+	@$(PYTHON) -m tests.bench.scan $(BENCH_ARGS)
+
+bench-offline-vision: setup ## Accuracy of the offline reader on pictures it was never tuned on
+	@$(PYTHON) -m tests.bench.offline_vision $(BENCH_ARGS)
+
+clean-data: ## Remove the local stack's data (databases, topics, objects) and logs
+	@$(PYTHON) -m mesh.local.clean
+
+clean: clean-data ## Remove everything that was installed into the checkout as well
+	@rm -rf .venv .eco2 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
