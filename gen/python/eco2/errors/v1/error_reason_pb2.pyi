@@ -111,6 +111,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A stage of the pipeline failed for good."""
     ERROR_REASON_METHOD_NOT_ALLOWED: _ErrorReason.ValueType  # 42
     """The path is served, but not for this HTTP method; the Allow header lists those it takes."""
+    ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 43
+    """The user has as many event streams open as one server allows."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names why a call or a job failed."""
@@ -201,4 +203,6 @@ ERROR_REASON_STAGE_FAILED: ErrorReason.ValueType  # 41
 """A stage of the pipeline failed for good."""
 ERROR_REASON_METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 42
 """The path is served, but not for this HTTP method; the Allow header lists those it takes."""
+ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 43
+"""The user has as many event streams open as one server allows."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -49,7 +49,7 @@ class ProgressServiceServicer:
     def WatchJob(self, request, context):
         """WatchJob replays what has happened to the caller's job after last_event_id, follows it, and ends
         after "done" or a failure. Browsers read the same stream as server-sent events.
-        Errors: JOB_NOT_FOUND, INVALID_JOB_ID.
+        Errors: JOB_NOT_FOUND, INVALID_JOB_ID, TOO_MANY_STREAMS, SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,7 @@ class ProgressServiceStub:
     WatchJob: _grpc.UnaryStreamMultiCallable[_progress_service_pb2.WatchJobRequest, _progress_service_pb2.WatchJobResponse]
     """WatchJob replays what has happened to the caller's job after last_event_id, follows it, and ends
     after "done" or a failure. Browsers read the same stream as server-sent events.
-    Errors: JOB_NOT_FOUND, INVALID_JOB_ID.
+    Errors: JOB_NOT_FOUND, INVALID_JOB_ID, TOO_MANY_STREAMS, SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE.
     """
 
 @_typing.type_check_only
@@ -47,7 +47,7 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     WatchJob: _aio.UnaryStreamMultiCallable[_progress_service_pb2.WatchJobRequest, _progress_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """WatchJob replays what has happened to the caller's job after last_event_id, follows it, and ends
     after "done" or a failure. Browsers read the same stream as server-sent events.
-    Errors: JOB_NOT_FOUND, INVALID_JOB_ID.
+    Errors: JOB_NOT_FOUND, INVALID_JOB_ID, TOO_MANY_STREAMS, SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE.
     """
 
 class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -61,7 +61,7 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_progress_service_pb2.WatchJobResponse], _abc.AsyncIterator[_progress_service_pb2.WatchJobResponse]]:
         """WatchJob replays what has happened to the caller's job after last_event_id, follows it, and ends
         after "done" or a failure. Browsers read the same stream as server-sent events.
-        Errors: JOB_NOT_FOUND, INVALID_JOB_ID.
+        Errors: JOB_NOT_FOUND, INVALID_JOB_ID, TOO_MANY_STREAMS, SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE.
         """
 
 def add_ProgressServiceServicer_to_server(servicer: ProgressServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -232,6 +232,11 @@ class ErrorReason(betterproto2.Enum):
     The path is served, but not for this HTTP method; the Allow header lists those it takes.
     """
 
+    TOO_MANY_STREAMS = 43
+    """
+    The user has as many event streams open as one server allows.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -278,6 +283,7 @@ class ErrorReason(betterproto2.Enum):
             40: "ERROR_REASON_JOB_DEADLINE_EXCEEDED",
             41: "ERROR_REASON_STAGE_FAILED",
             42: "ERROR_REASON_METHOD_NOT_ALLOWED",
+            43: "ERROR_REASON_TOO_MANY_STREAMS",
         }
 
     @classmethod
@@ -326,4 +332,5 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_JOB_DEADLINE_EXCEEDED": 40,
             "ERROR_REASON_STAGE_FAILED": 41,
             "ERROR_REASON_METHOD_NOT_ALLOWED": 42,
+            "ERROR_REASON_TOO_MANY_STREAMS": 43,
         }

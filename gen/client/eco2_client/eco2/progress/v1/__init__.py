@@ -143,7 +143,7 @@ class ProgressServiceStub(betterproto2_grpclib.ServiceStub):
         """
         WatchJob replays what has happened to the caller's job after last_event_id, follows it, and ends
         after "done" or a failure. Browsers read the same stream as server-sent events.
-        Errors: JOB_NOT_FOUND, INVALID_JOB_ID.
+        Errors: JOB_NOT_FOUND, INVALID_JOB_ID, TOO_MANY_STREAMS, SHUTTING_DOWN, DEPENDENCY_UNAVAILABLE.
         """
 
         async for response in self._unary_stream(
