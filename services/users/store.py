@@ -1,0 +1,190 @@
+"""SQL of the users domain."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One row of accounts."""
+
+    id: uuid.UUID
+    nickname: str
+    name: str
+    email: str
+    phone_number: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The provider shown for a session and its last sign-in."""
+
+    provider: str
+    last_login_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A character on its way to a user."""
+
+    ownership_id: uuid.UUID
+    user_id: uuid.UUID
+    character_id: uuid.UUID
+    code: str
+    name: str
+    type: str
+    dialog: str
+    source: str
+    granted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GrantCount:
+    """What became of grants."""
+
+    granted: int
+    already_owned: int
+    dropped: int
+
+
+class UserStore:
+    """Reads and writes the schema ``users``."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def account(self, user_id: str) -> Account | None:
+        """The account of a user."""
+        row = await self._pool.fetchrow(
+            "SELECT id, nickname, name, email, phone_number, created_at FROM accounts WHERE id = $1"
+            uuid.UUID(user_id),
+        )
+        return None if row is None else Account(**dict(row))
+
+    async def login(self, user_id: str, provider: str) -> Login:
+        """The sign-in with this provider, else the latest one, else the provider as given."""
+        row = await self._pool.fetchrow(
+            "SELECT provider, last_login_at FROM social_accounts WHERE user_id = $1 "
+            "ORDER BY provider = $2 DESC, last_login_at DESC LIMIT 1",
+            uuid.UUID(user_id),
+            provider,
+        )
+        if row is None:
+            return Login(provider or "unknown", None)
+        return Login(row["provider"], row["last_login_at"])
+
+    async def get_or_create(
+        self,
+        *,
+        provider: str,
+        provider_user_id: str,
+        email: str,
+        name: str,
+        nickname: str,
+        profile_image_url: str,
+        new_id: uuid.UUID,
+        starter: Grant,
+    ) -> tuple[Account, bool]:
+        """The account of a provider's user, and whether it was made now (with its first character).
+
+        Two first sign-ins at once make one account: the loser of the unique key is rolled back and
+        finds the winner's.
+        """
+        async with self._pool.acquire() as connection:
+            found = await self._signed_in(connection, provider, provider_user_id)
+            if found is not None:
+                return found, False
+            try:
+                async with connection.transaction():
+                    row = await connection.fetchrow(
+                        "INSERT INTO accounts (id, nickname, name, email, profile_image_url) "
+                        "VALUES ($1, $2, $3, $4, $5) "
+                        "RETURNING id, nickname, name, email, phone_number, created_at",
+                        new_id, nickname, name, email, profile_image_url,
+                    )  # fmt: skip
+                    await connection.execute(
+                        "INSERT INTO social_accounts (user_id, provider, provider_user_id, email) "
+                        "VALUES ($1, $2, $3, $4)",
+                        new_id, provider, provider_user_id, email,
+                    )  # fmt: skip
+                    await self._insert_grants(connection, [starter])
+                    return Account(**dict(row)), True
+            except asyncpg.UniqueViolationError:
+                winner = await self._signed_in(connection, provider, provider_user_id)
+                if winner is None:
+                    raise
+                return winner, False
+
+    async def _signed_in(
+        self, connection: asyncpg.Connection, provider: str, provider_user_id: str
+    ) -> Account | None:
+        row = await connection.fetchrow(
+            "WITH login AS (UPDATE social_accounts SET last_login_at = now() "
+            "WHERE provider = $1 AND provider_user_id = $2 RETURNING user_id) "
+            "SELECT id, nickname, name, email, phone_number, created_at "
+            "FROM accounts JOIN login ON login.user_id = accounts.id"
+            provider,
+            provider_user_id,
+        )
+        return None if row is None else Account(**dict(row))
+
+    async def characters(self, user_id: str) -> list[asyncpg.Record]:
+        """Characters of a user, newest first."""
+        rows: list[asyncpg.Record] = await self._pool.fetch(
+            "SELECT character_id, character_code, name, type, dialog, acquired_at "
+            "FROM user_characters WHERE user_id = $1 ORDER BY acquired_at DESC, character_code",
+            uuid.UUID(user_id),
+        )
+        return rows
+
+    async def owns(self, user_id: str, name: str) -> bool:
+        """Whether a user owns the character of a name."""
+        return bool(
+            await self._pool.fetchval(
+                "SELECT EXISTS (SELECT 1 FROM user_characters WHERE user_id = $1 AND name = $2)",
+                uuid.UUID(user_id),
+                name,
+            )
+        )
+
+    async def grant(self, grants: Sequence[Grant]) -> GrantCount:
+        """Record grants; those that are there already stay as they are."""
+        unique = {grant.ownership_id: grant for grant in grants}
+        async with self._pool.acquire() as connection, connection.transaction():
+            known = {
+                row["id"]
+                for row in await connection.fetch(
+                    "SELECT id FROM accounts WHERE id = ANY($1::uuid[]) FOR KEY SHARE",
+                    list({grant.user_id for grant in unique.values()}),
+                )
+            }
+            wanted = [grant for grant in unique.values() if grant.user_id in known]
+            granted = await self._insert_grants(connection, wanted)
+        dropped = sum(grant.user_id not in known for grant in grants)
+        return GrantCount(granted, len(grants) - dropped - granted, dropped)
+
+    async def _insert_grants(self, connection: asyncpg.Connection, grants: Sequence[Grant]) -> int:
+        """Insert grants in one statement; how many were new."""
+        rows = await connection.fetch(
+            "INSERT INTO user_characters (id, user_id, character_id, character_code, name, type, "
+            "dialog, source, acquired_at) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], "
+            "$4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[]) "
+            "ON CONFLICT DO NOTHING RETURNING 1",
+            [grant.ownership_id for grant in grants],
+            [grant.user_id for grant in grants],
+            [grant.character_id for grant in grants],
+            [grant.code for grant in grants],
+            [grant.name for grant in grants],
+            [grant.type for grant in grants],
+            [grant.dialog for grant in grants],
+            [grant.source for grant in grants],
+            [grant.granted_at for grant in grants],
+        )
+        return len(rows)
