@@ -66,8 +66,8 @@ class AuthService(grpc_pb.AuthServiceServicer):
             session_id=uuid.uuid4(),
             user_id=request.user_id,
             provider=request.provider,
-            issuer=self._settings.token_issuer,
-            audience=self._settings.token_audience,
+            issuer=self._settings.jwt_issuer,
+            audience=self._settings.jwt_audience,
         )
         refresh_jti = uuid.uuid4()
         access = tokens.claims(session, "access", uuid.uuid4(), now, self._lifetimes.access)

@@ -12,12 +12,6 @@ from services.runtime.settings import RuntimeSettings
 class AuthSettings(RuntimeSettings):
     """What issuing tokens needs."""
 
-    token_issuer: str = "api.dev.growbin.app/api/v1/auth"
-    """``iss`` of every token."""
-
-    token_audience: str = "api"
-    """``aud`` of every token."""
-
     access_token_minutes: int = Field(default=180, ge=1)
     """Life of an access token."""
 

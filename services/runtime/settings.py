@@ -75,6 +75,12 @@ class RuntimeSettings(BaseSettings):
     default_deadline_seconds: float = Field(default=15.0, gt=0)
     """Server-side deadline of a unary RPC that states none of its own."""
 
+    jwt_issuer: str = "api.dev.growbin.app/api/v1/auth"
+    """``iss`` of every token; the app's deployment carries no scheme in it."""
+
+    jwt_audience: str = "api"
+    """``aud`` of every token."""
+
     cors_origins: Annotated[tuple[str, ...], NoDecode] = (
         "https://frontend.dev.growbin.app",
         "https://frontend1.dev.growbin.app",

@@ -63,7 +63,7 @@ class UserStore:
     async def account(self, user_id: str) -> Account | None:
         """The account of a user."""
         row = await self._pool.fetchrow(
-            "SELECT id, nickname, name, email, phone_number, created_at FROM accounts WHERE id = $1"
+            "SELECT id, nickname, name, email, phone_number, created_at FROM accounts WHERE id = $1",
             uuid.UUID(user_id),
         )
         return None if row is None else Account(**dict(row))
@@ -129,7 +129,7 @@ class UserStore:
             "WITH login AS (UPDATE social_accounts SET last_login_at = now() "
             "WHERE provider = $1 AND provider_user_id = $2 RETURNING user_id) "
             "SELECT id, nickname, name, email, phone_number, created_at "
-            "FROM accounts JOIN login ON login.user_id = accounts.id"
+            "FROM accounts JOIN login ON login.user_id = accounts.id",
             provider,
             provider_user_id,
         )
