@@ -1,0 +1,124 @@
+"""Upstreams of the edge: one per domain over HTTP/2, ext-authz, the SSE bridge, the pictures."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from edge.envoy.settings import EdgeSettings
+from services.runtime.ports import HOST, port
+
+Json = dict[str, Any]
+
+AUTHZ = "authz"
+SSE = "progress_sse"
+PICTURES = "pictures"
+
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+
+
+def grpc_cluster(domain: str) -> str:
+    """Name of the cluster of a domain's gRPC server."""
+    return f"grpc_{domain}"
+
+
+def grpc_target(domain: str, environ: Mapping[str, str] | None = None) -> tuple[str, int]:
+    """Where a domain's gRPC server is: ``ECO2_GRPC_<DOMAIN>=host:port``, else the ports table."""
+    given = (os.environ if environ is None else environ).get(f"ECO2_GRPC_{domain.upper()}")
+    if not given:
+        return HOST, port(domain, environ)
+    host, _, number = given.rpartition(":")
+    if not host or not number.isdecimal():
+        raise ValueError(f"ECO2_GRPC_{domain.upper()} must be host:port, got {given!r}")
+    return host.strip("[]"), int(number)
+
+
+def clusters(
+    settings: EdgeSettings, domains: tuple[str, ...], environ: Mapping[str, str] | None = None
+) -> list[Json]:
+    """Every cluster the routes name."""
+    limit = settings.edge_max_requests
+    grpc = [
+        _cluster(grpc_cluster(domain), *grpc_target(domain, environ), limit, http2=True)
+        for domain in domains
+    ]
+    authz = _cluster(AUTHZ, HOST, port("authz_http", environ), limit)
+    authz["circuit_breakers"]["thresholds"][0]["max_connections"] = settings.edge_authz_connections
+    sse = _cluster(SSE, HOST, port("progress_sse", environ), limit)
+    return [*grpc, authz, sse, _pictures(settings)]
+
+
+def _cluster(name: str, host: str, number: int, limit: int, *, http2: bool = False) -> Json:
+    protocol: Json = {
+        "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",
+        "explicit_http_config": {"http2_protocol_options": _keepalive()}
+        if http2
+        else {"http_protocol_options": {}},
+        # Below the 75 s after which the servers close an idle connection.
+        "common_http_protocol_options": {"idle_timeout": "60s"},
+    }
+    endpoint = {"address": {"socket_address": {"address": host, "port_value": number}}}
+    return {
+        "name": name,
+        "type": "STATIC" if _is_address(host) else "STRICT_DNS",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": {_HTTP_OPTIONS: protocol},
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
+        },
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": limit,
+                    "max_pending_requests": limit,
+                    "max_requests": limit,
+                    "max_retries": 16,
+                }
+            ]
+        },
+    }
+
+
+def _keepalive() -> Json:
+    """HTTP/2 pings that notice a dead peer, at a rate grpc.aio servers accept."""
+    return {"connection_keepalive": {"interval": "30s", "timeout": "5s"}}
+
+
+def _pictures(settings: EdgeSettings) -> Json:
+    """The object storage, addressed as the signature covers it."""
+    url = urlsplit(settings.s3_endpoint)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError(f"ECO2_S3_ENDPOINT must be an http(s) URL, got {settings.s3_endpoint!r}")
+    secure = url.scheme == "https"
+    number = url.port or (443 if secure else 80)
+    cluster = _cluster(PICTURES, url.hostname, number, settings.edge_max_requests)
+    if secure:
+        cluster["transport_socket"] = {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": _TLS,
+                "sni": url.hostname,
+                "common_tls_context": {
+                    "validation_context": {
+                        "trusted_ca": {"filename": "/etc/ssl/certs/ca-certificates.crt"},
+                        "match_typed_subject_alt_names": [
+                            {"san_type": "DNS", "matcher": {"exact": url.hostname}}
+                        ],
+                    }
+                },
+            },
+        }
+    return cluster
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

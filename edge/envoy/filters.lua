@@ -1,0 +1,60 @@
+-- Shapes HTTP answers the way the app expects them. It stands before the transcoder in the filter
+-- list and therefore sees responses after it.
+--
+--   x-http-status: 201          becomes the response status
+--   x-http-body-field: items    {"items":[…]} becomes […]
+--
+-- Both are initial metadata a servicer sends (services/runtime/reply.py); the status may also come
+-- in the trailers of a failed call. gRPC's own headers are kept from JSON clients.
+
+local LEAKING = {
+  "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-accept-encoding",
+  "grpc-encoding", "x-http-status", "x-http-body-field",
+}
+
+local NO_BODY = { ["204"] = true, ["304"] = true }
+
+-- The value of the only member of a JSON object, or nil when `text` is not such an object.
+local function only_member(text, field)
+  local opening = '{"' .. field .. '":'
+  if text:sub(1, #opening) == opening and text:sub(-1) == "}" then
+    return text:sub(#opening + 1, -2)
+  end
+  return nil
+end
+
+function envoy_on_response(handle)
+  local headers = handle:headers()
+  local content_type = headers:get("content-type") or ""
+  if content_type:sub(1, 16) == "application/grpc" then
+    return
+  end
+  local status = headers:get("x-http-status")
+  local field = headers:get("x-http-body-field")
+  for _, name in ipairs(LEAKING) do
+    headers:remove(name)
+  end
+  if status ~= nil then
+    headers:replace(":status", status)
+  end
+  local empty = status ~= nil and NO_BODY[status]
+  if field == nil and not empty then
+    return
+  end
+  local body = handle:body(true)
+  local size = 0
+  if empty then
+    body:setBytes("")
+  else
+    local member = only_member(body:getBytes(0, body:length()), field)
+    size = body:setBytes(member or "[]")
+  end
+  -- What was fetched before body() must not be used after it.
+  headers = handle:headers()
+  if empty then
+    headers:remove("content-length")
+    headers:remove("content-type")
+  else
+    headers:replace("content-length", tostring(size))
+  end
+end
