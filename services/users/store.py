@@ -63,7 +63,8 @@ class UserStore:
     async def account(self, user_id: str) -> Account | None:
         """The account of a user."""
         row = await self._pool.fetchrow(
-            "SELECT id, nickname, name, email, phone_number, created_at FROM accounts WHERE id = $1",
+            "SELECT id, nickname, name, email, phone_number, created_at "
+            "FROM accounts WHERE id = $1",
             uuid.UUID(user_id),
         )
         return None if row is None else Account(**dict(row))
