@@ -7,19 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mesh.local import external
 from mesh.local.part import Part
 from mesh.local.parts import envoy, kafka, postgres, python, redis, s3proxy
 from mesh.local.paths import Paths
 from services.runtime.ports import HOST, port
 from services.runtime.settings import RuntimeSettings
-
-REPLACED_BY: Final[Mapping[str, str]] = {
-    "postgres": "ECO2_POSTGRES_URL",
-    "redis": "ECO2_REDIS_URL",
-    "kafka": "ECO2_KAFKA_BOOTSTRAP",
-    "s3proxy": "ECO2_S3_ENDPOINT",
-}
-"""Infrastructure part → variable whose value is used instead of starting the part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +23,14 @@ class Group:
     verb: str
     members: tuple[str, ...]
     metrics: str
-    ports: tuple[str, ...]
+    """Name of the port for ``/metrics`` and ``/health``."""
+
+    grpc: tuple[str, ...] = ()
+    """Names of its gRPC ports."""
+
+    http: tuple[str, ...] = ()
+    """Names of its other HTTP ports."""
+
     drains_before: tuple[str, ...] = ()
 
 
@@ -40,21 +40,23 @@ GROUPS: Final = (
         verb="serve",
         members=("auth", "users", "character", "images", "scan"),
         metrics="metrics_serve",
-        ports=("auth", "users", "character", "images", "scan"),
+        grpc=("auth", "users", "character", "images", "scan"),
     ),
     Group(
         name="authz",
         verb="serve",
         members=("authz",),
         metrics="metrics_authz",
-        ports=("authz_http", "authz_grpc"),
+        grpc=("authz_grpc",),
+        http=("authz_http",),
     ),
     Group(
         name="progress",
         verb="serve",
         members=("progress",),
         metrics="metrics_progress",
-        ports=("progress", "progress_sse"),
+        grpc=("progress",),
+        http=("progress_sse",),
         drains_before=("servers",),
     ),
     Group(
@@ -62,19 +64,12 @@ GROUPS: Final = (
         verb="work",
         members=("vision", "rule", "answer", "reward", "ownership"),
         metrics="metrics_work",
-        ports=(),
         drains_before=("servers",),
     ),
 )
 
 WriteEdge = Callable[[Path, Mapping[str, str]], None]
 """Writes Envoy's settings for the environment into the file."""
-
-
-def replaced(environ: Mapping[str, str]) -> dict[str, str]:
-    """Infrastructure parts that the environment replaces, with the value it gives."""
-    values = {part: environ.get(variable, "") for part, variable in REPLACED_BY.items()}
-    return {part: value for part, value in values.items() if value}
 
 
 def process_environ(environ: Mapping[str, str]) -> dict[str, str]:
@@ -108,7 +103,7 @@ def infrastructure(
             secret_key=environ.get("ECO2_S3_SECRET_KEY") or s3proxy.SECRET_KEY,
         ),
     }
-    elsewhere = replaced(environ)
+    elsewhere = external.replaced(environ)
     return tuple(make() for name, make in makers.items() if name not in elsewhere)
 
 
@@ -126,7 +121,7 @@ def ours(paths: Paths, environ: Mapping[str, str], write_edge: WriteEdge) -> tup
             verb=group.verb,
             members=group.members,
             metrics=group.metrics,
-            ports=group.ports,
+            ports=(*group.grpc, *group.http),
             after=("migrate", "topics", "redis", "s3proxy"),
             drains_before=group.drains_before,
         )

@@ -41,7 +41,7 @@ def supervisor(
     """The supervisor of the whole one-machine stack. Raises :class:`SetupError`."""
     parts = layout.stack(paths, environ, write_edge)
     full = layout.process_environ(environ)
-    return Supervisor(parts, paths, full, reporter(out), replaced=layout.replaced(environ))
+    return Supervisor(parts, paths, full, reporter(out), given=environ)
 
 
 async def foreground(stack: Supervisor, job: Job, *, err: TextIO | None = None) -> int:

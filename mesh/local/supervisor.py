@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from mesh.local import process, state
+from mesh.local import external, process, state
 from mesh.local.free_ports import taken
 from mesh.local.part import Part, SetupError
 from mesh.local.paths import Paths
@@ -76,8 +76,9 @@ class Supervisor:
         environ: Mapping[str, str],
         report: Report,
         *,
-        replaced: Mapping[str, str] | None = None,
+        given: Mapping[str, str] | None = None,
     ) -> None:
+        """`environ` is what the parts get; `given` what the user set to replace some of them."""
         self._users = stop_order(parts)
         self._environ = dict(environ)
         self._paths = paths
@@ -85,7 +86,9 @@ class Supervisor:
         self._lock = state.Lock(paths.run)
         self._file = state.file(paths.run)
         self.state = state.StackState.new()
-        self.state.replaced = dict(replaced or {})
+        self._given = dict(given or {})
+        replaced = external.replaced(self._given)
+        self.state.replaced = {part: external.masked(url) for part, url in replaced.items()}
         self._runs: dict[str, _Run] = {}
         for part in parts:
             numbers = {name: port(name, environ) for name in part.ports}
@@ -103,6 +106,7 @@ class Supervisor:
         """
         self._lock.acquire()
         try:
+            await external.require(self._given)
             await self._end_leftovers()
             wanted = [run.status.ports for run in self._runs.values()]
             busy = taken({name: number for ports in wanted for name, number in ports.items()})
