@@ -63,7 +63,7 @@ class ProgressEvent:
     node: str | None = None
     """What produced the token batch (``answer``)."""
     token_batch: int | None = None
-    """Number of the token batch, growing from one batch of a job to the next."""
+    """Number of the token batch, growing from one batch of a job to the next; tokens need it."""
     traceparent: str = ""
     """W3C trace context of the work the event tells about."""
 

@@ -74,9 +74,14 @@ class ProgressPublisher:
 
     def _call(self, event: ProgressEvent) -> Call:
         job_id, domain, name, status = event.job_id, event.domain, event.stage, event.status
+        if not name.isidentifier():
+            raise ValueError(f"a stage is named like an identifier, not {name!r}")
+        batch: str | int
         if event.is_token:
-            dedup, counter, lowest = "", "token_seq", stages.FIRST_TOKEN_SEQ
-            batch: str | int = "" if event.token_batch is None else event.token_batch
+            if event.token_batch is None:
+                raise ValueError("a token event needs the number of its batch")
+            dedup, counter, batch = "", "token_seq", event.token_batch
+            lowest = stages.FIRST_TOKEN_SEQ
         else:
             dedup, counter, batch = f"seen:{name}:{status}", "seq", ""
             lowest = stages.lowest_seq(domain, name, status)

@@ -1,0 +1,96 @@
+"""Learning from the jobs' own domains how jobs ended that Redis says nothing about."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from edge.progress import metrics
+from edge.progress.jobs import DomainUnavailable, Job, JobSource
+from streaming.progress.event import StoredEvent
+
+TICK_SECONDS: Final = 0.1
+
+
+class Endings:
+    """Asks the domains about watched jobs, gently: once a job, never once a client.
+
+    `ended(job_id, event)` gets the last event of a job that has ended; `is_watched` says whether
+    anybody still wants to know.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, JobSource],
+        *,
+        ended: Callable[[str, StoredEvent], None],
+        is_watched: Callable[[str], bool],
+        poll_seconds: float,
+        polls_per_second: float,
+    ) -> None:
+        self._sources = sources
+        self._ended = ended
+        self._is_watched = is_watched
+        self._poll_seconds = poll_seconds
+        self._per_tick = max(1, round(polls_per_second * TICK_SECONDS))
+        self._due: list[tuple[float, str]] = []
+        self._repeat: dict[str, bool] = {}
+
+    async def look_up(self, job_id: str, domain: str | None) -> Job | None:
+        """The job as its domain knows it, or None; raises DomainUnavailable.
+
+        Without a `domain` every one is asked in turn.
+        """
+        names = self._sources if domain is None else [domain]
+        for name in names:
+            if name not in self._sources:
+                continue
+            try:
+                job = await self._sources[name].get(job_id)
+            except DomainUnavailable:
+                metrics.FALLBACKS.labels("unavailable").inc()
+                raise
+            metrics.FALLBACKS.labels("unknown" if job is None else "found").inc()
+            if job is not None:
+                return job
+        return None
+
+    def follow(self, job_id: str) -> None:
+        """Ask again and again until the job has ended or nobody watches it any more."""
+        self._schedule(job_id, repeat=True)
+
+    def check(self, job_id: str) -> None:
+        """Ask once."""
+        self._schedule(job_id, repeat=False)
+
+    def _schedule(self, job_id: str, *, repeat: bool, in_seconds: float = 0.0) -> None:
+        if job_id not in self._repeat:
+            due = asyncio.get_running_loop().time() + in_seconds
+            heapq.heappush(self._due, (due, job_id))
+        self._repeat[job_id] = repeat or self._repeat.get(job_id, False)
+
+    async def run(self) -> None:
+        """Ask what is due, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = loop.time()
+            due: list[str] = []
+            while self._due and self._due[0][0] <= now and len(due) < self._per_tick:
+                due.append(heapq.heappop(self._due)[1])
+            await asyncio.gather(*map(self._ask, due))
+
+    async def _ask(self, job_id: str) -> None:
+        repeat = self._repeat.pop(job_id)
+        if not self._is_watched(job_id):
+            return
+        try:
+            job = await self.look_up(job_id, None)
+        except DomainUnavailable:
+            job = None
+        if job is not None and job.ending is not None:
+            self._ended(job_id, job.ending)
+        elif repeat:
+            self._schedule(job_id, repeat=True, in_seconds=self._poll_seconds)

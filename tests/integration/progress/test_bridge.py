@@ -1,0 +1,406 @@
+"""What a browser gets from the SSE bridge."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from eco2.scan.v1 import scan_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+from redis.asyncio import Redis
+
+from streaming.progress import keys
+from streaming.progress.event import ProgressEvent
+from streaming.progress.publisher import ProgressPublisher
+from tests.wait import until
+
+from .bridge import USER, Bridge, Client, running_bridge
+from .conftest import RedisServer
+
+pytestmark = pytest.mark.parts
+
+STAGES = ("vision", "rule", "answer", "reward")
+RESULT = '{"task_id":"t","reward":null,"단계2":2,"단계1":1}'
+
+
+@pytest.fixture(scope="module")
+async def bridge(redis_server: RedisServer) -> AsyncIterator[Bridge]:
+    async with running_bridge(redis_server.url) as running:
+        yield running
+
+
+def scan_events(job_id: str) -> list[ProgressEvent]:
+    """A scan from its first stage to its end."""
+    events = [
+        ProgressEvent(job_id=job_id, stage=stage, status=status)
+        for stage in STAGES
+        for status in ("started", "completed")
+    ]
+    return [
+        *events,
+        ProgressEvent(job_id=job_id, stage="done", status="completed", result=RESULT),
+    ]
+
+
+class Scan:
+    """A scan of the test's user."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.job_id = str(uuid.uuid4())
+        self._publisher = ProgressPublisher(redis)
+
+    async def open(self, user: str = USER) -> Scan:
+        queued = ProgressEvent(job_id=self.job_id, stage="queued", status="started")
+        await self._publisher.open_job(self.job_id, domain="scan", user_id=user, events=[queued])
+        return self
+
+    async def publish(self, *events: ProgressEvent) -> None:
+        await self._publisher.publish(*events)
+
+    async def say(self, stage: str, status: str = "started", **more: Any) -> None:
+        await self.publish(ProgressEvent(job_id=self.job_id, stage=stage, status=status, **more))
+
+    async def run(self) -> None:
+        await self.publish(*scan_events(self.job_id))
+
+
+@pytest.fixture
+async def scan(redis: Redis) -> Scan:
+    return await Scan(redis).open()
+
+
+async def test_scan_is_streamed_as_the_contract_says(bridge: Bridge, scan: Scan) -> None:
+    client = await bridge.client(scan.job_id)
+    assert client.status == 200
+    assert client.headers["content-type"] == "text/event-stream"
+    assert client.headers["cache-control"] == "no-cache"
+    assert client.headers["x-accel-buffering"] == "no"
+    first = await client.frame()
+    assert first is not None
+    assert first.fields == {"retry": "3000"}
+    queued = await client.event()
+    await scan.run()
+    rest = await client.rest()
+    assert queued is not None
+    frames = [queued, *rest]
+    assert [f.event for f in frames] == ["queued", *(s for s in STAGES for _ in range(2)), "done"]
+    assert [f.data["seq"] for f in frames] == [0, 10, 11, 20, 21, 30, 31, 40, 41, 51]
+    for frame in frames:
+        assert frame.fields["id"] == frame.data["stream_id"]
+        assert float(frame.data["ts"]) > 1_700_000_000
+        assert list(frame.data) == [
+            "job_id", "stage", "status", "seq", "ts", "progress", "result", "stream_id",
+        ]  # fmt: skip
+    assert frames[2].data["progress"] == 25
+    assert frames[2].data["result"] == ""
+    assert frames[-1].data["progress"] == ""
+    assert (
+        json.dumps(frames[-1].data["result"], ensure_ascii=False, separators=(",", ":")) == RESULT
+    )
+
+
+async def test_finished_scan_is_replayed_and_closed(bridge: Bridge, scan: Scan) -> None:
+    live = await bridge.client(scan.job_id)
+    await scan.run()
+    seen_live = await live.rest()
+    replayed = await (await bridge.client(scan.job_id)).rest()
+    assert [f.fields for f in replayed] == [f.fields for f in seen_live]
+
+
+async def test_failure_travels_as_error_and_ends_the_stream(bridge: Bridge, scan: Scan) -> None:
+    client = await bridge.client(scan.job_id)
+    await scan.say("vision")
+    await scan.say("vision", "failed", result='{"error":"모델이 응답하지 않습니다"}')
+    *_, last = await client.rest()
+    assert last.event == "error"
+    assert last.data["status"] == "failed"
+    assert last.data["stage"] == "vision"
+    assert last.data["seq"] == 11
+    assert last.data["result"] == {"error": "모델이 응답하지 않습니다"}
+
+
+async def test_trace_context_is_passed_on(bridge: Bridge, scan: Scan) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    client = await bridge.client(scan.job_id)
+    await scan.say("vision", traceparent=parent, message="분석 중")
+    await client.event()
+    vision = await client.event()
+    assert vision is not None
+    assert vision.data["traceparent"] == parent
+    assert vision.data["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert vision.data["span_id"] == "b7ad6b7169203331"
+    assert vision.data["message"] == "분석 중"
+    client.close()
+
+
+async def test_two_tabs_see_the_same(bridge: Bridge, scan: Scan) -> None:
+    tabs = [await bridge.client(scan.job_id) for _ in range(2)]
+    await scan.run()
+    one, two = [[f.fields for f in await tab.rest()] for tab in tabs]
+    assert one == two
+    assert len(one) == 10
+
+
+@pytest.mark.parametrize(
+    "garbage", ["rubbish", "-", "1-", "1-x", "99999999999999999999999-0", "recovery:x", "\xff"]
+)
+async def test_unreadable_last_event_id_replays_everything(
+    bridge: Bridge, scan: Scan, garbage: str
+) -> None:
+    await scan.run()
+    assert len(await (await bridge.client(scan.job_id, last_event_id=garbage)).rest()) == 10
+
+
+async def test_resume_after_any_event_gives_exactly_the_rest(bridge: Bridge, scan: Scan) -> None:
+    await scan.run()
+    everything = await (await bridge.client(scan.job_id)).rest()
+    for place, frame in enumerate(everything[:-1]):
+        client = await bridge.client(scan.job_id, last_event_id=frame.fields["id"])
+        assert [f.fields for f in await client.rest()] == [
+            f.fields for f in everything[place + 1 :]
+        ]
+
+
+def reason_of(client: Client) -> str:
+    document = json.loads(client.body)
+    assert client.headers["content-type"] == "application/json"
+    info, localized = document["details"]
+    assert localized["locale"] == "ko-KR"
+    return str(info["reason"])
+
+
+async def test_refusals(bridge: Bridge, scan: Scan, redis: Redis) -> None:
+    foreign = await Scan(redis).open(user=str(uuid.uuid4()))
+    for client, status, reason in [
+        (await bridge.client("short"), 400, "INVALID_JOB_ID"),
+        (await bridge.client("a" * 65), 400, "INVALID_JOB_ID"),
+        (await bridge.client("sp%20ace-in-id"), 400, "INVALID_JOB_ID"),
+        (await bridge.client(scan.job_id, domain="locations"), 400, "UNSUPPORTED_SERVICE"),
+        (await bridge.client(str(uuid.uuid4())), 404, "JOB_NOT_FOUND"),
+        (await bridge.client(foreign.job_id), 404, "JOB_NOT_FOUND"),
+        (await bridge.client(scan.job_id, domain="chat"), 404, "JOB_NOT_FOUND"),
+        (await bridge.client(scan.job_id, user=None), 401, "UNAUTHENTICATED"),
+        (await bridge.client(scan.job_id, user="not-a-uuid"), 401, "UNAUTHENTICATED"),
+        (await bridge.client(scan.job_id, method="POST"), 405, "METHOD_NOT_ALLOWED"),
+        (await Client.get(bridge.port, "/elsewhere"), 404, "ROUTE_NOT_FOUND"),
+        (await Client.get(bridge.port, "/api/v1/stream"), 400, "INVALID_JOB_ID"),
+    ]:
+        assert (client.status, reason_of(client)) == (status, reason)
+    assert bridge.core.open_streams == 0
+
+
+async def test_legacy_path_names_the_job_in_the_query(bridge: Bridge, scan: Scan) -> None:
+    await scan.run()
+    client = await Client.get(bridge.port, f"/api/v1/stream?job_id={scan.job_id}")
+    assert len(await client.rest()) == 10
+
+
+async def test_client_that_leaves_is_forgotten(bridge: Bridge, scan: Scan) -> None:
+    client = await bridge.client(scan.job_id)
+    await until(lambda: bridge.core.open_streams == 1)
+    client.close()
+    await until(lambda: bridge.core.open_streams == 0, within_seconds=2)
+
+
+async def test_silence_brings_keepalives_pings_and_at_last_a_timeout(
+    redis_server: RedisServer, redis: Redis
+) -> None:
+    scan = await Scan(redis).open()
+    async with running_bridge(
+        redis_server.url, progress_keepalive_seconds=0.1, progress_connection_seconds=0.5
+    ) as bridge:
+        client = await bridge.client(scan.job_id)
+        frames = []
+        while (frame := await client.frame()) is not None:
+            frames.append(frame)
+    keepalives = [f for f in frames if f.event == "keepalive"]
+    assert 2 <= len(keepalives) <= 5
+    assert all("id" not in f.fields and f.data["timestamp"] for f in keepalives)
+    assert sum(f.comment == "ping" for f in frames) >= 2
+    assert frames[-1].fields["id"] == ""
+    assert frames[-1].event == "error"
+    assert frames[-1].data == {
+        "type": "error", "error": "timeout", "message": "Maximum wait time exceeded",
+    }  # fmt: skip
+
+
+async def test_user_cannot_open_streams_without_bound(
+    redis_server: RedisServer, redis: Redis
+) -> None:
+    scan = await Scan(redis).open()
+    async with running_bridge(redis_server.url, progress_streams_per_user=2) as bridge:
+        clients = [await bridge.client(scan.job_id) for _ in range(3)]
+        assert [client.status for client in clients] == [200, 200, 429]
+        assert clients[2].headers["retry-after"] == "2"
+        assert reason_of(clients[2]) == "TOO_MANY_STREAMS"
+        clients[0].close()
+        await until(lambda: bridge.core.open_streams == 1)
+        assert (await bridge.client(scan.job_id)).status == 200
+
+
+async def test_drain_refuses_new_streams_and_lets_the_open_ones_finish(
+    redis_server: RedisServer, redis: Redis
+) -> None:
+    scan, slow = await Scan(redis).open(), await Scan(redis).open()
+    async with running_bridge(redis_server.url) as bridge:
+        finishing, cut = await bridge.client(scan.job_id), await bridge.client(slow.job_id)
+        draining = asyncio.create_task(bridge.core.drain(2.0))
+        await asyncio.sleep(0)
+        refused = await bridge.client(scan.job_id)
+        assert (refused.status, reason_of(refused)) == (503, "SHUTTING_DOWN")
+        assert refused.headers["retry-after"] == "2"
+        await scan.run()
+        assert (await finishing.rest())[-1].event == "done"
+        assert not draining.done()
+        assert [f.event for f in await cut.rest()] == ["queued"]
+        await draining
+        assert bridge.core.open_streams == 0
+
+
+async def test_stream_that_falls_behind_is_refilled(
+    redis_server: RedisServer, redis: Redis
+) -> None:
+    scan = await Scan(redis).open()
+    async with running_bridge(redis_server.url, progress_queue_events=1) as bridge:
+        client = await bridge.client(scan.job_id)
+        await client.event()
+        await scan.run()  # nine events at once, with room for one
+        seqs = [f.data["seq"] for f in await client.rest()]
+    assert seqs == [10, 11, 20, 21, 30, 31, 40, 41, 51]
+
+
+def finished_job(job_id: str, status: str = "completed", user: str = USER) -> scan_pb2.Job:
+    failed = status == "failed"
+    return scan_pb2.Job(
+        job_id=job_id,
+        user_id=user,
+        status=status,
+        result_json=RESULT if status == "completed" else "",
+        error_reason="MODEL_UNAVAILABLE" if failed else "",
+        error_message="AI 모델이 응답하지 않습니다." if failed else "",
+        finished_at=None
+        if status == "processing"
+        else Timestamp(seconds=1_769_552_400, nanos=5_000_000),
+    )
+
+
+async def test_job_redis_has_forgotten_is_known_to_its_domain(bridge: Bridge) -> None:
+    job_id = str(uuid.uuid4())
+    bridge.scan.jobs[job_id] = finished_job(job_id)
+    (done,) = await (await bridge.client(job_id)).rest()
+    assert done.event == "done"
+    assert done.fields["id"] == "1769552400005-0"
+    assert done.data["seq"] == 51
+    assert done.data["result"]["reward"] is None
+    stranger = await bridge.client(job_id, user=str(uuid.uuid4()))
+    assert stranger.status == 404
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+async def test_job_that_ended_badly_ends_with_an_error(bridge: Bridge, status: str) -> None:
+    job_id = str(uuid.uuid4())
+    bridge.scan.jobs[job_id] = finished_job(job_id, status)
+    (error,) = await (await bridge.client(job_id)).rest()
+    assert error.event == "error"
+    assert error.data["status"] == "failed"
+    assert error.data["result"]["error"] == error.data["message"] != ""
+
+
+async def test_done_arrives_although_redis_was_emptied(
+    bridge: Bridge, scan: Scan, redis: Redis
+) -> None:
+    client = await bridge.client(scan.job_id)
+    await scan.say("vision")
+    for expected in ("queued", "vision"):
+        frame = await client.event()
+        assert frame is not None
+        assert frame.event == expected
+    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
+    await redis.flushall()
+    await until(lambda: bridge.scan.asked.count(scan.job_id) >= 2, what="questions to the domain")
+    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id)
+    (done,) = await client.rest()
+    assert done.event == "done"
+
+
+async def test_events_go_on_after_redis_was_emptied(
+    bridge: Bridge, scan: Scan, redis: Redis
+) -> None:
+    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
+    client = await bridge.client(scan.job_id)
+    await scan.say("vision")
+    await redis.flushall()
+    await redis.script_flush()
+    await scan.run()
+    seqs = [f.data["seq"] for f in await client.rest()]
+    assert seqs == [0, 10, 11, 20, 21, 30, 31, 40, 41, 51]
+
+
+async def test_client_comes_back_after_redis_was_emptied(
+    bridge: Bridge, scan: Scan, redis: Redis
+) -> None:
+    first = await bridge.client(scan.job_id)
+    queued = await first.event()
+    first.close()
+    assert queued is not None
+    await redis.flushall()
+    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
+    second = await bridge.client(scan.job_id, last_event_id=queued.fields["id"])
+    assert second.status == 200
+    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id)
+    assert [f.event for f in await second.rest()] == ["done"]
+
+
+async def test_silent_job_is_asked_about(redis_server: RedisServer, redis: Redis) -> None:
+    scan = await Scan(redis).open()
+    async with running_bridge(
+        redis_server.url, progress_idle_check_seconds=0.2, progress_keepalive_seconds=1
+    ) as bridge:
+        client = await bridge.client(scan.job_id)
+        bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id)
+        assert [f.event for f in await client.rest()] == ["queued", "done"]
+
+
+async def test_nobody_can_say_whose_job_it_is(redis_server: RedisServer) -> None:
+    async with running_bridge("redis://127.0.0.1:1/0") as bridge:
+        bridge.scan.failing = True
+        refused = await bridge.client(str(uuid.uuid4()))
+        assert (refused.status, reason_of(refused)) == (503, "DEPENDENCY_UNAVAILABLE")
+
+
+async def test_restart_of_redis_loses_and_repeats_nothing(
+    redis_server: RedisServer, redis: Redis
+) -> None:
+    scan = await Scan(redis).open()
+    events = scan_events(scan.job_id)
+    async with running_bridge(redis_server.url) as bridge:
+        client = await bridge.client(scan.job_id)
+        await scan.publish(*events[:3])
+        redis_server.kill()
+        bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
+        late = await bridge.client(scan.job_id)  # its owner is known to the domain
+        assert late.status == 200
+        redis_server.start()
+        await scan.publish(*events[3:])
+        for stream in (client, late):
+            seqs = [f.data["seq"] for f in await stream.rest()]
+            assert seqs == [0, 10, 11, 20, 21, 30, 31, 40, 41, 51]
+
+
+async def test_frozen_bridge_replays_what_the_shards_no_longer_hold(
+    bridge: Bridge, scan: Scan, redis: Redis
+) -> None:
+    client = await bridge.client(scan.job_id)
+    await client.event()
+    # what a long pause looks like to the tail: the entry was added, and is gone before it is read
+    shard = keys.SHARD_STREAMS[keys.shard_of(scan.job_id)]
+    async with redis.pipeline(transaction=True) as pipeline:
+        pipeline.xadd(shard, {"other": "entry"})
+        pipeline.xtrim(shard, maxlen=0)
+        await pipeline.execute()
+    await scan.run()
+    assert [f.data["seq"] for f in await client.rest()] == [10, 11, 20, 21, 30, 31, 40, 41, 51]
