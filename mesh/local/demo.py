@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from mesh.local import run, state
-from mesh.local.layout import WriteEdge
 from mesh.local.part import SetupError
 from mesh.local.paths import Paths
 from mesh.local.status import measure
@@ -17,7 +16,6 @@ def run_demo(
     job: run.Job,
     paths: Paths,
     environ: Mapping[str, str],
-    write_edge: WriteEdge,
     *,
     out: TextIO,
     err: TextIO,
@@ -29,7 +27,7 @@ def run_demo(
     """
     if state.Lock(paths.run).holder() is None:
         try:
-            stack = run.supervisor(paths, environ, write_edge, out)
+            stack = run.supervisor(paths, environ, out)
         except (SetupError, ValueError) as error:
             print(error, file=err)
             return 1

@@ -12,7 +12,6 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 import psutil
@@ -131,7 +130,7 @@ def ports(environ: Mapping[str, str], running: Status) -> Iterator[Finding]:
     """The stack's ports are free, or held by the stack itself."""
     own = {number for row in running.parts for number in row.ports.values()}
     try:
-        parts = layout.stack(Paths(), environ, _no_edge)
+        parts = layout.stack(Paths(), environ)
     except SetupError:
         return  # the programs are missing, which is said elsewhere
     wanted = {name: port(name, environ) for part in parts for name in part.ports}
@@ -182,7 +181,7 @@ def _running_checks(
         env_name(name): str(number) for row in running.parts for name, number in row.ports.items()
     }
     started = {row.name for row in running.parts}
-    for part in layout.stack(paths, {**environ, **used}, _no_edge):
+    for part in layout.stack(paths, {**environ, **used}):
         if part.name in started and not part.one_off:
             yield part.name, part.ready, f"see {paths.log(part.name)}"
     for group in layout.GROUPS:
@@ -203,10 +202,6 @@ def _grpc_health(number: int) -> Probe:
             raise ConnectionError("not serving")
 
     return serving
-
-
-def _no_edge(file: Path, environ: Mapping[str, str]) -> None:
-    """The edge's settings are not written by an examination."""
 
 
 def text(findings: list[Finding]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from mesh.local import external
@@ -68,9 +67,6 @@ GROUPS: Final = (
     ),
 )
 
-WriteEdge = Callable[[Path, Mapping[str, str]], None]
-"""Writes Envoy's settings for the environment into the file."""
-
 
 def process_environ(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of our processes: the caller's, and what the local S3 server needs."""
@@ -107,7 +103,7 @@ def infrastructure(
     return tuple(make() for name, make in makers.items() if name not in elsewhere)
 
 
-def ours(paths: Paths, environ: Mapping[str, str], write_edge: WriteEdge) -> tuple[Part, ...]:
+def ours(paths: Paths, environ: Mapping[str, str]) -> tuple[Part, ...]:
     """The one-off steps, our processes, and the edge in front of them."""
     steps = (
         python.step(paths, "migrate", after=("postgres",)),
@@ -127,20 +123,11 @@ def ours(paths: Paths, environ: Mapping[str, str], write_edge: WriteEdge) -> tup
         )
         for group in GROUPS
     )
-    edge = envoy.part(
-        paths,
-        port("envoy_admin", environ),
-        lambda file: write_edge(file, environ),
-        drains_before=tuple(group.name for group in GROUPS),
-    )
+    everyone = tuple(group.name for group in GROUPS)
+    edge = envoy.part(paths, process_environ(environ), drains_before=everyone)
     return (*steps, *groups, edge)
 
 
-def stack(
-    paths: Paths, environ: Mapping[str, str], write_edge: WriteEdge, *, fsync: bool = True
-) -> tuple[Part, ...]:
+def stack(paths: Paths, environ: Mapping[str, str], *, fsync: bool = True) -> tuple[Part, ...]:
     """Every part of the stack, for the environment the command was called with."""
-    return (
-        *infrastructure(paths, environ, fsync=fsync),
-        *ours(paths, environ, write_edge),
-    )
+    return (*infrastructure(paths, environ, fsync=fsync), *ours(paths, environ))

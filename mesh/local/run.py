@@ -35,11 +35,9 @@ def reporter(out: TextIO) -> Report:
     return report
 
 
-def supervisor(
-    paths: Paths, environ: Mapping[str, str], write_edge: layout.WriteEdge, out: TextIO
-) -> Supervisor:
+def supervisor(paths: Paths, environ: Mapping[str, str], out: TextIO) -> Supervisor:
     """The supervisor of the whole one-machine stack. Raises :class:`SetupError`."""
-    parts = layout.stack(paths, environ, write_edge)
+    parts = layout.stack(paths, environ)
     full = layout.process_environ(environ)
     return Supervisor(parts, paths, full, reporter(out), given=environ)
 

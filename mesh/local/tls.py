@@ -21,12 +21,12 @@ ADDRESSES = ("127.0.0.1", "::1")
 
 def certificate(folder: Path) -> Path:
     """Where the certificate is; the key is beside it."""
-    return folder / "localhost.crt"
+    return folder / "cert.pem"
 
 
 def key(folder: Path) -> Path:
     """Where the private key is."""
-    return folder / "localhost.key"
+    return folder / "key.pem"
 
 
 def is_usable(folder: Path, now: datetime) -> bool:

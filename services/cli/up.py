@@ -5,21 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mesh.local import paths, run
 from mesh.local.part import SetupError
-
-
-def write_edge(file: Path, environ: Mapping[str, str]) -> None:
-    """Write the edge's settings for the ports and origins in `environ`."""
-    from edge.envoy.bootstrap import write  # heavy: reads every descriptor
-
-    write(file, environ)
 
 
 def up(
@@ -32,7 +23,7 @@ def up(
     if detach:
         raise typer.Exit(run.background(where, sys.stdout))
     try:
-        stack = run.supervisor(where, os.environ, write_edge, sys.stdout)
+        stack = run.supervisor(where, os.environ, sys.stdout)
     except (SetupError, ValueError) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None

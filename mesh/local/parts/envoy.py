@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mesh.local import probe
 from mesh.local.part import Part, SetupError
+from mesh.local.parts import python
 from mesh.local.paths import Paths
-from services.runtime.ports import HOST
+from services.runtime.ports import HOST, port
 
 DRAIN_SECONDS = 20
 """How long requests in flight may go on; SSE streams count as such."""
@@ -23,19 +25,22 @@ def binary(paths: Paths) -> Path:
     return found
 
 
-def part(
-    paths: Paths,
-    admin_port: int,
-    write_config: Callable[[Path], None],
-    *,
-    drains_before: Sequence[str] = (),
-) -> Part:
-    """Envoy with the settings that `write_config` puts into the file it is given."""
+def part(paths: Paths, environ: Mapping[str, str], *, drains_before: Sequence[str] = ()) -> Part:
+    """Envoy with the settings that ``eco2 edge config`` makes for `environ`."""
     config = paths.run / "envoy.yaml"
+    admin_port = port("envoy_admin", environ)
 
     def prepare() -> None:
-        config.parent.mkdir(parents=True, exist_ok=True)
-        write_config(config)
+        # In a process of its own: the supervisor need not hold every descriptor in memory.
+        done = subprocess.run(
+            python.command(paths, "edge", "config", "--output", str(config)),
+            env={**environ, **python.variables(paths)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise SetupError(f"the edge can't be configured: {done.stderr.strip()}")
 
     async def drain() -> None:
         """Ask clients to go, and wait until no request is in flight."""
