@@ -73,7 +73,6 @@ class CharacterServiceServicer:
 
     def GetDefaultCharacter(self, request, context):
         """GetDefaultCharacter returns the character every user starts with.
-        Errors: CHARACTER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

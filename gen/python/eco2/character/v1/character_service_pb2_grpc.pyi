@@ -40,9 +40,7 @@ class CharacterServiceStub:
     the reward policy says no.
     """
     GetDefaultCharacter: _grpc.UnaryUnaryMultiCallable[_character_service_pb2.GetDefaultCharacterRequest, _character_service_pb2.GetDefaultCharacterResponse]
-    """GetDefaultCharacter returns the character every user starts with.
-    Errors: CHARACTER_NOT_FOUND.
-    """
+    """GetDefaultCharacter returns the character every user starts with."""
 
 @_typing.type_check_only
 class CharacterServiceAsyncStub(CharacterServiceStub):
@@ -56,9 +54,7 @@ class CharacterServiceAsyncStub(CharacterServiceStub):
     the reward policy says no.
     """
     GetDefaultCharacter: _aio.UnaryUnaryMultiCallable[_character_service_pb2.GetDefaultCharacterRequest, _character_service_pb2.GetDefaultCharacterResponse]  # type: ignore[assignment]
-    """GetDefaultCharacter returns the character every user starts with.
-    Errors: CHARACTER_NOT_FOUND.
-    """
+    """GetDefaultCharacter returns the character every user starts with."""
 
 class CharacterServiceServicer(metaclass=_abc_1.ABCMeta):
     """CharacterService owns the catalogue of characters."""
@@ -87,8 +83,6 @@ class CharacterServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _character_service_pb2.GetDefaultCharacterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_character_service_pb2.GetDefaultCharacterResponse, _abc.Awaitable[_character_service_pb2.GetDefaultCharacterResponse]]:
-        """GetDefaultCharacter returns the character every user starts with.
-        Errors: CHARACTER_NOT_FOUND.
-        """
+        """GetDefaultCharacter returns the character every user starts with."""
 
 def add_CharacterServiceServicer_to_server(servicer: CharacterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

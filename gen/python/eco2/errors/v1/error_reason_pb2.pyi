@@ -93,25 +93,23 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The object is not in the storage, or its ETag differs."""
     ERROR_REASON_USER_NOT_FOUND: _ErrorReason.ValueType  # 33
     """No such user."""
-    ERROR_REASON_CHARACTER_NOT_FOUND: _ErrorReason.ValueType  # 34
-    """The catalogue has no such character."""
-    ERROR_REASON_INVALID_JOB_ID: _ErrorReason.ValueType  # 35
+    ERROR_REASON_INVALID_JOB_ID: _ErrorReason.ValueType  # 34
     """A job id has at least ten characters."""
-    ERROR_REASON_UNSUPPORTED_SERVICE: _ErrorReason.ValueType  # 36
+    ERROR_REASON_UNSUPPORTED_SERVICE: _ErrorReason.ValueType  # 35
     """Events exist for scan and chat jobs."""
-    ERROR_REASON_MODEL_UNAVAILABLE: _ErrorReason.ValueType  # 37
+    ERROR_REASON_MODEL_UNAVAILABLE: _ErrorReason.ValueType  # 36
     """The model provider could not be reached within the job's time."""
-    ERROR_REASON_MODEL_REJECTED: _ErrorReason.ValueType  # 38
+    ERROR_REASON_MODEL_REJECTED: _ErrorReason.ValueType  # 37
     """The model provider refused the request; repeating it does not help."""
-    ERROR_REASON_MODEL_OUTPUT_INVALID: _ErrorReason.ValueType  # 39
+    ERROR_REASON_MODEL_OUTPUT_INVALID: _ErrorReason.ValueType  # 38
     """The model's answer stayed unusable after every attempt."""
-    ERROR_REASON_JOB_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 40
+    ERROR_REASON_JOB_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 39
     """The job passed its deadline before it could be completed."""
-    ERROR_REASON_STAGE_FAILED: _ErrorReason.ValueType  # 41
+    ERROR_REASON_STAGE_FAILED: _ErrorReason.ValueType  # 40
     """A stage of the pipeline failed for good."""
-    ERROR_REASON_METHOD_NOT_ALLOWED: _ErrorReason.ValueType  # 42
+    ERROR_REASON_METHOD_NOT_ALLOWED: _ErrorReason.ValueType  # 41
     """The path is served, but not for this HTTP method; the Allow header lists those it takes."""
-    ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 43
+    ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 42
     """The user has as many event streams open as one server allows."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -185,24 +183,22 @@ ERROR_REASON_UPLOAD_INCOMPLETE: ErrorReason.ValueType  # 32
 """The object is not in the storage, or its ETag differs."""
 ERROR_REASON_USER_NOT_FOUND: ErrorReason.ValueType  # 33
 """No such user."""
-ERROR_REASON_CHARACTER_NOT_FOUND: ErrorReason.ValueType  # 34
-"""The catalogue has no such character."""
-ERROR_REASON_INVALID_JOB_ID: ErrorReason.ValueType  # 35
+ERROR_REASON_INVALID_JOB_ID: ErrorReason.ValueType  # 34
 """A job id has at least ten characters."""
-ERROR_REASON_UNSUPPORTED_SERVICE: ErrorReason.ValueType  # 36
+ERROR_REASON_UNSUPPORTED_SERVICE: ErrorReason.ValueType  # 35
 """Events exist for scan and chat jobs."""
-ERROR_REASON_MODEL_UNAVAILABLE: ErrorReason.ValueType  # 37
+ERROR_REASON_MODEL_UNAVAILABLE: ErrorReason.ValueType  # 36
 """The model provider could not be reached within the job's time."""
-ERROR_REASON_MODEL_REJECTED: ErrorReason.ValueType  # 38
+ERROR_REASON_MODEL_REJECTED: ErrorReason.ValueType  # 37
 """The model provider refused the request; repeating it does not help."""
-ERROR_REASON_MODEL_OUTPUT_INVALID: ErrorReason.ValueType  # 39
+ERROR_REASON_MODEL_OUTPUT_INVALID: ErrorReason.ValueType  # 38
 """The model's answer stayed unusable after every attempt."""
-ERROR_REASON_JOB_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 40
+ERROR_REASON_JOB_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 39
 """The job passed its deadline before it could be completed."""
-ERROR_REASON_STAGE_FAILED: ErrorReason.ValueType  # 41
+ERROR_REASON_STAGE_FAILED: ErrorReason.ValueType  # 40
 """A stage of the pipeline failed for good."""
-ERROR_REASON_METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 42
+ERROR_REASON_METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 41
 """The path is served, but not for this HTTP method; the Allow header lists those it takes."""
-ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 43
+ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 42
 """The user has as many event streams open as one server allows."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

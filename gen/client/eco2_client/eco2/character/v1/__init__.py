@@ -276,7 +276,6 @@ class CharacterServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "GetDefaultCharacterResponse":
         """
         GetDefaultCharacter returns the character every user starts with.
-        Errors: CHARACTER_NOT_FOUND.
         """
 
         if message is None:

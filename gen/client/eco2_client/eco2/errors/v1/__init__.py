@@ -187,52 +187,47 @@ class ErrorReason(betterproto2.Enum):
     No such user.
     """
 
-    CHARACTER_NOT_FOUND = 34
-    """
-    The catalogue has no such character.
-    """
-
-    INVALID_JOB_ID = 35
+    INVALID_JOB_ID = 34
     """
     A job id has at least ten characters.
     """
 
-    UNSUPPORTED_SERVICE = 36
+    UNSUPPORTED_SERVICE = 35
     """
     Events exist for scan and chat jobs.
     """
 
-    MODEL_UNAVAILABLE = 37
+    MODEL_UNAVAILABLE = 36
     """
     The model provider could not be reached within the job's time.
     """
 
-    MODEL_REJECTED = 38
+    MODEL_REJECTED = 37
     """
     The model provider refused the request; repeating it does not help.
     """
 
-    MODEL_OUTPUT_INVALID = 39
+    MODEL_OUTPUT_INVALID = 38
     """
     The model's answer stayed unusable after every attempt.
     """
 
-    JOB_DEADLINE_EXCEEDED = 40
+    JOB_DEADLINE_EXCEEDED = 39
     """
     The job passed its deadline before it could be completed.
     """
 
-    STAGE_FAILED = 41
+    STAGE_FAILED = 40
     """
     A stage of the pipeline failed for good.
     """
 
-    METHOD_NOT_ALLOWED = 42
+    METHOD_NOT_ALLOWED = 41
     """
     The path is served, but not for this HTTP method; the Allow header lists those it takes.
     """
 
-    TOO_MANY_STREAMS = 43
+    TOO_MANY_STREAMS = 42
     """
     The user has as many event streams open as one server allows.
     """
@@ -274,16 +269,15 @@ class ErrorReason(betterproto2.Enum):
             31: "ERROR_REASON_CHANNEL_MISMATCH",
             32: "ERROR_REASON_UPLOAD_INCOMPLETE",
             33: "ERROR_REASON_USER_NOT_FOUND",
-            34: "ERROR_REASON_CHARACTER_NOT_FOUND",
-            35: "ERROR_REASON_INVALID_JOB_ID",
-            36: "ERROR_REASON_UNSUPPORTED_SERVICE",
-            37: "ERROR_REASON_MODEL_UNAVAILABLE",
-            38: "ERROR_REASON_MODEL_REJECTED",
-            39: "ERROR_REASON_MODEL_OUTPUT_INVALID",
-            40: "ERROR_REASON_JOB_DEADLINE_EXCEEDED",
-            41: "ERROR_REASON_STAGE_FAILED",
-            42: "ERROR_REASON_METHOD_NOT_ALLOWED",
-            43: "ERROR_REASON_TOO_MANY_STREAMS",
+            34: "ERROR_REASON_INVALID_JOB_ID",
+            35: "ERROR_REASON_UNSUPPORTED_SERVICE",
+            36: "ERROR_REASON_MODEL_UNAVAILABLE",
+            37: "ERROR_REASON_MODEL_REJECTED",
+            38: "ERROR_REASON_MODEL_OUTPUT_INVALID",
+            39: "ERROR_REASON_JOB_DEADLINE_EXCEEDED",
+            40: "ERROR_REASON_STAGE_FAILED",
+            41: "ERROR_REASON_METHOD_NOT_ALLOWED",
+            42: "ERROR_REASON_TOO_MANY_STREAMS",
         }
 
     @classmethod
@@ -323,14 +317,13 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_CHANNEL_MISMATCH": 31,
             "ERROR_REASON_UPLOAD_INCOMPLETE": 32,
             "ERROR_REASON_USER_NOT_FOUND": 33,
-            "ERROR_REASON_CHARACTER_NOT_FOUND": 34,
-            "ERROR_REASON_INVALID_JOB_ID": 35,
-            "ERROR_REASON_UNSUPPORTED_SERVICE": 36,
-            "ERROR_REASON_MODEL_UNAVAILABLE": 37,
-            "ERROR_REASON_MODEL_REJECTED": 38,
-            "ERROR_REASON_MODEL_OUTPUT_INVALID": 39,
-            "ERROR_REASON_JOB_DEADLINE_EXCEEDED": 40,
-            "ERROR_REASON_STAGE_FAILED": 41,
-            "ERROR_REASON_METHOD_NOT_ALLOWED": 42,
-            "ERROR_REASON_TOO_MANY_STREAMS": 43,
+            "ERROR_REASON_INVALID_JOB_ID": 34,
+            "ERROR_REASON_UNSUPPORTED_SERVICE": 35,
+            "ERROR_REASON_MODEL_UNAVAILABLE": 36,
+            "ERROR_REASON_MODEL_REJECTED": 37,
+            "ERROR_REASON_MODEL_OUTPUT_INVALID": 38,
+            "ERROR_REASON_JOB_DEADLINE_EXCEEDED": 39,
+            "ERROR_REASON_STAGE_FAILED": 40,
+            "ERROR_REASON_METHOD_NOT_ALLOWED": 41,
+            "ERROR_REASON_TOO_MANY_STREAMS": 42,
         }
