@@ -1,0 +1,55 @@
+"""Components served inside the test's own process, on real sockets, with every layer in place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from unittest import mock
+
+import asyncpg
+
+from services.runtime.component import Builder
+from services.runtime.context import ProcessContext
+from services.runtime.grpc_server import GrpcServer
+from services.runtime.health import Health
+from services.runtime.migrations import migrate
+from services.runtime.settings import RuntimeSettings
+
+
+@asynccontextmanager
+async def serving(
+    builders: Sequence[Builder], environ: Mapping[str, str]
+) -> AsyncIterator[ProcessContext]:
+    """Serve gRPC components under `environ`; the context reaches them as other domains would."""
+    with mock.patch.dict(os.environ, environ):
+        context = ProcessContext(RuntimeSettings())
+        components = [await build(context) for build in builders]
+        server = GrpcServer(context.base, components, Health(components))
+        await server.start()
+        try:
+            yield context
+        finally:
+            await server.stop(0)
+            for component in reversed(components):
+                if component.close is not None:
+                    await component.close()
+            await context.close()
+
+
+async def migrated(url: str) -> dict[str, str]:
+    """Apply every migration to the database of a URL; the environment that leads to it."""
+    parts = url.split("@")
+    environ = {"ECO2_POSTGRES_URL": f"postgresql://{parts[-1]}"}
+    with mock.patch.dict(os.environ, environ):
+        await migrate(RuntimeSettings())
+    return environ
+
+
+async def row(url: str, query: str, *arguments: object) -> asyncpg.Record | None:
+    """One row, read as the superuser."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchrow(query, *arguments)
+    finally:
+        await connection.close()
