@@ -25,8 +25,8 @@ class NoFreePortsError(RuntimeError):
 class PortBlock:
     """A block of ports that is this process's own while the object lives.
 
-    The first port stays bound as the reservation: another process that draws the same block sees
-    it taken and draws again. The others are handed out if nobody listens on them.
+    Its first port is listened on as the reservation: another process that draws the same block
+    sees it taken and draws again. The others are handed out if nobody listens on them.
     """
 
     def __init__(self, draw: random.Random | None = None) -> None:
@@ -35,6 +35,7 @@ class PortBlock:
         for base in blocks:
             guard = _bound(base)
             if guard is not None:
+                guard.listen()  # a socket that is only bound would not keep others out
                 self._guard = guard
                 self._left = iter(range(base + 1, base + BLOCK))
                 return

@@ -41,12 +41,13 @@ def jar_version(paths: Paths, part: str, artifact: str) -> str:
 
 def write_settings(file: Path, settings: dict[str, str]) -> None:
     """Write a ``.properties`` file (ISO-8859-1 with escapes, as ``java.util.Properties`` reads)."""
-    lines = (f"{key}={_escaped(value)}" for key, value in settings.items())
+    lines = (f"{key}={escaped(value)}" for key, value in settings.items())
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
-def _escaped(value: str) -> str:
+def escaped(value: str) -> str:
+    """`value` as ``java.util.Properties`` reads it back: ASCII, UTF-16 units escaped."""
     escaped = value.replace("\\", "\\\\")
     if escaped.startswith(" "):
         escaped = "\\" + escaped
