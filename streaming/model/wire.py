@@ -1,0 +1,235 @@
+"""OpenAI's two interfaces: what a call looks like and how its answer is read. Pure.
+
+``responses`` is OpenAI's own newer one (``/responses``; the only one that serves ``…-pro``);
+``chat`` (``/chat/completions``) is what compatible servers speak. In both the instructions and the
+schema come first and never change, so that the server's prompt cache can keep them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from streaming.model.provider import ModelOutputInvalid, ModelRejected, Usage
+
+MAX_TEXT: Final = 16_000
+"""Characters of an answer that are read; the longest sensible one has about 3,000."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """The fixed part of one kind of call."""
+
+    name: str
+    """Name of the schema: letters, digits, ``_`` and ``-``."""
+    instructions: str
+    schema: dict[str, Any]
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the settings say about every call."""
+
+    image_detail: str
+    max_output_tokens: int
+    reasoning_effort: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered."""
+
+    text: str
+    model: str
+    usage: Usage
+
+
+class Dialect(Protocol):
+    """One of the two interfaces."""
+
+    path: str
+
+    def head(self, call: Call, options: Options) -> bytes:
+        """The part of the body that is the same in every call, an open JSON object."""
+        ...
+
+    def tail(self, model: str, text: str, image_url: str | None, options: Options) -> bytes:
+        """The rest of the body."""
+        ...
+
+    def read(self, body: object) -> Reply:
+        """Read an answer (parsed JSON).
+
+        Raises :class:`ModelRejected` for a refusal, :class:`ModelOutputInvalid` for anything that
+        is not a whole answer.
+        """
+        ...
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _open(members: dict[str, Any]) -> bytes:
+    """A JSON object without its closing brace."""
+    return _json(members)[:-1]
+
+
+def _close(members: dict[str, Any]) -> bytes:
+    """Further members of an open object, and its closing brace."""
+    return b"," + _json(members)[1:]
+
+
+class Responses:
+    """``POST /responses``."""
+
+    path = "/responses"
+
+    def head(self, call: Call, options: Options) -> bytes:
+        """See :class:`Dialect`."""
+        members: dict[str, Any] = {
+            "instructions": call.instructions,
+            "text": {
+                "format": {
+                    "type": "json_schema",
+                    "name": call.name,
+                    "strict": True,
+                    "schema": call.schema,
+                }
+            },
+            "max_output_tokens": options.max_output_tokens,
+            "store": False,
+            "prompt_cache_key": f"eco2-{call.name}-{call.version}"[:64],
+        }
+        if options.reasoning_effort:
+            members["reasoning"] = {"effort": options.reasoning_effort}
+        return _open(members)
+
+    def tail(self, model: str, text: str, image_url: str | None, options: Options) -> bytes:
+        """See :class:`Dialect`."""
+        content: list[dict[str, Any]] = [{"type": "input_text", "text": text}]
+        if image_url is not None:
+            content.append(
+                {"type": "input_image", "image_url": image_url, "detail": options.image_detail}
+            )
+        return _close({"model": model, "input": [{"role": "user", "content": content}]})
+
+    def read(self, body: object) -> Reply:
+        """See :class:`Dialect`."""
+        answer = _mapping(body)
+        status = answer.get("status", "completed")
+        if status != "completed":
+            why = _mapping(answer.get("incomplete_details") or {}).get("reason", status)
+            if why == "content_filter":
+                raise ModelRejected("the model's content filter stopped the answer")
+            raise ModelOutputInvalid(f"the answer is not complete ({why})")
+        texts: list[str] = []
+        for item in _sequence(answer.get("output")):
+            if _mapping(item).get("type") != "message":
+                continue
+            for part in _sequence(_mapping(item).get("content")):
+                kind = _mapping(part).get("type")
+                if kind == "refusal":
+                    raise ModelRejected("the model refused")
+                if kind == "output_text":
+                    texts.append(_text(_mapping(part).get("text")))
+        usage = _mapping(answer.get("usage") or {})
+        cached = _mapping(usage.get("input_tokens_details") or {}).get("cached_tokens")
+        return Reply(
+            _whole("".join(texts)),
+            _text(answer.get("model", "")),
+            Usage(
+                input_tokens=_count(usage.get("input_tokens")),
+                output_tokens=_count(usage.get("output_tokens")),
+                cached_input_tokens=_count(cached),
+            ),
+        )
+
+
+class Chat:
+    """``POST /chat/completions``."""
+
+    path = "/chat/completions"
+
+    def head(self, call: Call, options: Options) -> bytes:
+        """See :class:`Dialect`."""
+        members: dict[str, Any] = {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": call.name, "strict": True, "schema": call.schema},
+            },
+            "max_completion_tokens": options.max_output_tokens,
+        }
+        if options.reasoning_effort:
+            members["reasoning_effort"] = options.reasoning_effort
+        # the list of messages stays open: the user's follows
+        system = {"role": "system", "content": call.instructions}
+        return _open(members) + b',"messages":[' + _json(system)
+
+    def tail(self, model: str, text: str, image_url: str | None, options: Options) -> bytes:
+        """See :class:`Dialect`."""
+        content: list[dict[str, Any]] = [{"type": "text", "text": text}]
+        if image_url is not None:
+            image = {"url": image_url, "detail": options.image_detail}
+            content.append({"type": "image_url", "image_url": image})
+        user = {"role": "user", "content": content if image_url is not None else text}
+        return b"," + _json(user) + b"]" + _close({"model": model})
+
+    def read(self, body: object) -> Reply:
+        """See :class:`Dialect`."""
+        answer = _mapping(body)
+        choices = _sequence(answer.get("choices"))
+        if not choices:
+            raise ModelOutputInvalid("the answer has no choice")
+        choice = _mapping(choices[0])
+        message = _mapping(choice.get("message"))
+        if message.get("refusal"):
+            raise ModelRejected("the model refused")
+        finish = choice.get("finish_reason")
+        if finish == "content_filter":
+            raise ModelRejected("the model's content filter stopped the answer")
+        if finish == "length":
+            raise ModelOutputInvalid("the answer is not complete (length)")
+        usage = _mapping(answer.get("usage") or {})
+        cached = _mapping(usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+        return Reply(
+            _whole(_text(message.get("content"))),
+            _text(answer.get("model", "")),
+            Usage(
+                input_tokens=_count(usage.get("prompt_tokens")),
+                output_tokens=_count(usage.get("completion_tokens")),
+                cached_input_tokens=_count(cached),
+            ),
+        )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ModelOutputInvalid("the answer is not what the interface promises")
+    return value
+
+
+def _sequence(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise ModelOutputInvalid("the answer is not what the interface promises")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ModelOutputInvalid("the answer is not what the interface promises")
+    return value
+
+
+def _whole(text: str) -> str:
+    if not text.strip():
+        raise ModelOutputInvalid("the answer is empty")
+    if len(text) > MAX_TEXT:
+        raise ModelOutputInvalid(f"the answer has {len(text)} characters")
+    return text
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

@@ -1,0 +1,372 @@
+"""A model that takes its time: OpenAI's interface over HTTP with set latencies and set failures.
+
+It answers ``/v1/responses`` and ``/v1/chat/completions`` the way the provider calls them, from a
+plain asyncio protocol, so that hundreds of calls a second cost it little CPU. Latencies are
+log-normal around the means of the reference system (infra.md §11.3: vision 4.5 s, answer 6.7 s).
+
+``POST /control`` with a JSON object of :class:`Behaviour` fields changes what it does, ``GET
+/stats`` tells what it did. ``python -m tests.bench.simulator --port N`` runs it alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import signal
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Final
+
+from services.runtime.ports import HOST
+
+SIGMA: Final = 0.2
+"""Spread of the latencies: the 99.5th percentile lies at 1.65 times the mean, as the reference's
+slowest vision call (6.2 s) did at 1.4 times."""
+
+NONSENSE: Final = (
+    "sorry, I only speak prose",
+    '{"classification": 7}',
+    '{"classification":{"major_category":"","middle_category":null,"minor_category":[]},'
+    '"situation_tags":"none","confidence":"high"}',
+    '{"disposal_steps":[[]],"insufficiencies":{},"user_answer":42}',
+    '{"disposal_steps":' + '["' * 200,
+)
+
+_NAME: Final = re.compile(rb'"name":"(vision|answer)"')
+_IMAGE: Final = re.compile(rb'"(?:image_url|url)":"([^"]{1,300})')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What the simulator does with a call."""
+
+    scale: float = 1.0
+    """Factor on the latencies."""
+    vision_seconds: float = 4.5
+    answer_seconds: float = 6.7
+    rate_limited: float = 0.0
+    """Share of calls answered with 429, at once."""
+    retry_after: float = 1.0
+    """Seconds the 429 asks to wait."""
+    errors: float = 0.0
+    """Share of calls answered with 500, after the latency."""
+    nonsense: float = 0.0
+    """Share of calls answered with something else than the schema asks for."""
+    refused: float = 0.0
+    """Share of calls answered with a refusal."""
+    hang: float = 0.0
+    """Share of calls never answered."""
+    down_seconds: float = 0.0
+    """For how long from now every call is answered with 503."""
+    not_ready: float = 0.0
+    """Share of answers that find the item not ready to be thrown out (no reward then)."""
+    middle: str = ""
+    """Class every photo shows; empty: one of the twelve recyclables by chance."""
+    long_answer: int = 0
+    """Characters the answer is padded to."""
+
+
+CLASSES: Final = {
+    "종이": "신문지",
+    "종이팩": "우유팩",
+    "무색페트병": "음료PET병",
+    "플라스틱류": "PP용기",
+    "비닐류": "필름류",
+    "발포합성수지": "과일난좌",
+    "유리병": "소주병",
+    "금속류": "알루미늄캔",
+    "의류및원단": "티셔츠",
+    "전지": "망간전지",
+    "조명제품": "LED전구형",
+    "전기전자제품": "선풍기",
+}
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What was asked and answered so far."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    """By kind (``vision``, ``answer``)."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    images: Counter[str] = field(default_factory=Counter)
+    """Vision calls by the end of the image's URL."""
+    in_flight: int = 0
+    most_in_flight: int = 0
+    bytes_in: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            **asdict(self),
+            "repeated_images": sum(1 for count in self.images.values() if count > 1),
+            "images": len(self.images),
+        }
+
+
+class Simulator:
+    """The model's state, shared by all connections."""
+
+    def __init__(self, behaviour: Behaviour | None = None, seed: int | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()
+        self.statistics = Statistics()
+        self.last_body = b""
+        self._random = random.Random(seed)
+        self._down_until = 0.0
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on a port of the loopback; 0 for a free one, found in :attr:`port`."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), HOST, port, backlog=2048)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    @property
+    def url(self) -> str:
+        """What ``OPENAI_BASE_URL`` has to be."""
+        return f"http://{HOST}:{self.port}/v1"
+
+    def set(self, **changes: Any) -> Behaviour:
+        """Change the behaviour from the next call on; TypeError for an unknown name."""
+        self.behaviour = replace(self.behaviour, **changes)
+        if "down_seconds" in changes:
+            self._down_until = time.monotonic() + self.behaviour.down_seconds
+        return self.behaviour
+
+    def respond(self, path: str, body: bytes) -> tuple[float | None, int, bytes, str]:
+        """Delay in seconds (None: never), status, body and further headers of a call."""
+        now, chance = self.behaviour, self._random.random
+        found = _NAME.search(body)
+        kind = found[1].decode() if found else "other"
+        seen = self.statistics
+        seen.calls[kind] += 1
+        seen.bytes_in += len(body)
+        self.last_body = body
+        if kind == "vision" and (image := _IMAGE.search(body)):
+            seen.images[image[1].decode("ascii", "replace")[-60:]] += 1
+        if time.monotonic() < self._down_until:
+            seen.outcomes["down"] += 1
+            return 0.0, 503, _error("server_error", "down"), ""
+        if now.rate_limited and chance() < now.rate_limited:
+            seen.outcomes["rate_limited"] += 1
+            header = f"Retry-After: {now.retry_after:g}\r\n"
+            return 0.0, 429, _error("rate_limit_exceeded", "slow down"), header
+        if now.hang and chance() < now.hang:
+            seen.outcomes["hang"] += 1
+            return None, 200, b"", ""
+        mean = (now.vision_seconds if kind == "vision" else now.answer_seconds) * now.scale
+        delay = self._random.lognormvariate(0, SIGMA) * mean * 0.98 if mean > 0 else 0.0
+        if now.errors and chance() < now.errors:
+            seen.outcomes["error"] += 1
+            return delay, 500, _error("server_error", "failed"), ""
+        if now.refused and chance() < now.refused:
+            seen.outcomes["refused"] += 1
+            return delay, 200, _reply(path, None, "거절"), ""
+        if now.nonsense and chance() < now.nonsense:
+            seen.outcomes["nonsense"] += 1
+            return delay, 200, _reply(path, self._random.choice(NONSENSE), None), ""
+        seen.outcomes["ok"] += 1
+        text = self._classification() if kind == "vision" else self._wording()
+        return delay, 200, _reply(path, text, None), ""
+
+    def _classification(self) -> str:
+        middle = self.behaviour.middle or self._random.choice(tuple(CLASSES))
+        return json.dumps(
+            {
+                "classification": {
+                    "major_category": "재활용폐기물",
+                    "middle_category": middle,
+                    "minor_category": CLASSES.get(middle),
+                },
+                "situation_tags": ["내용물_없음"],
+                "confidence": 0.93,
+            },
+            ensure_ascii=False,
+        )
+
+    def _wording(self) -> str:
+        lacking = self._random.random() < self.behaviour.not_ready
+        answer = "내용물을 비우고 깨끗이 헹군 뒤 품목에 맞는 수거함에 넣어 주세요."
+        return json.dumps(
+            {
+                "disposal_steps": [
+                    "내용물을 비우고 물로 헹군다.",
+                    "라벨과 다른 재질을 떼어 낸다.",
+                    "압착한 뒤 수거함에 넣는다.",
+                ],
+                "insufficiencies": ["라벨이 아직 붙어 있어요."] if lacking else [],
+                "user_answer": answer.ljust(self.behaviour.long_answer, "네"),
+            },
+            ensure_ascii=False,
+        )
+
+
+def _error(code: str, message: str) -> bytes:
+    return json.dumps({"error": {"code": code, "message": message, "type": code}}).encode()
+
+
+def _reply(path: str, text: str | None, refusal: str | None) -> bytes:
+    if path.endswith("/responses"):
+        part: dict[str, Any] = (
+            {"type": "output_text", "text": text, "annotations": []}
+            if refusal is None
+            else {"type": "refusal", "refusal": refusal}
+        )
+        usage = {
+            "input_tokens": 2400,
+            "input_tokens_details": {"cached_tokens": 1920},
+            "output_tokens": 120,
+            "total_tokens": 2520,
+        }
+        body: dict[str, Any] = {
+            "id": "resp_simulated",
+            "object": "response",
+            "status": "completed",
+            "model": "simulated",
+            "output": [
+                {"type": "reasoning", "summary": []},
+                {"type": "message", "role": "assistant", "content": [part]},
+            ],
+            "usage": usage,
+        }
+    else:
+        body = {
+            "id": "chatcmpl-simulated",
+            "object": "chat.completion",
+            "model": "simulated",
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "stop",
+                    "message": {"role": "assistant", "content": text, "refusal": refusal},
+                }
+            ],
+            "usage": {
+                "prompt_tokens": 2400,
+                "completion_tokens": 120,
+                "total_tokens": 2520,
+                "prompt_tokens_details": {"cached_tokens": 1920},
+            },
+        }
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive HTTP/1.1 connection; requests have a Content-Length or no body."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._busy:
+            self._busy = False
+            self._simulator.statistics.in_flight -= 1
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        self._next()
+
+    def _next(self) -> None:
+        if self._busy:
+            return
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0:
+            return
+        head = bytes(self._buffer[:head_end]).decode("latin-1")
+        found = re.search(r"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+        length = int(found[1]) if found else 0
+        if len(self._buffer) < head_end + 4 + length:
+            return
+        body = bytes(self._buffer[head_end + 4 : head_end + 4 + length])
+        del self._buffer[: head_end + 4 + length]
+        method, path, _ = head.split(" ", 2)
+        if path in ("/control", "/stats"):
+            self._answer(*self._manage(method, path, body))
+            return
+        delay, status, answer, headers = self._simulator.respond(path, body)
+        seen = self._simulator.statistics
+        self._busy = True
+        seen.in_flight += 1
+        seen.most_in_flight = max(seen.most_in_flight, seen.in_flight)
+        if delay is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(delay, self._finish, status, answer, headers)
+
+    def _manage(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        simulator = self._simulator
+        if path == "/stats":
+            return 200, json.dumps(simulator.statistics.as_dict()).encode()
+        try:
+            return 200, json.dumps(asdict(simulator.set(**json.loads(body)))).encode()
+        except (TypeError, ValueError) as error:
+            return 400, _error("bad_request", str(error))
+
+    def _finish(self, status: int, answer: bytes, headers: str) -> None:
+        self._busy = False
+        self._timer = None
+        self._simulator.statistics.in_flight -= 1
+        self._answer(status, answer, headers)
+
+    def _answer(self, status: int, answer: bytes, headers: str = "") -> None:
+        if self._transport is None:
+            return
+        head = (
+            f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\n{headers}"
+            f"Content-Length: {len(answer)}\r\n\r\n"
+        )
+        self._transport.write(head.encode("latin-1") + answer)
+        self._next()
+
+
+async def _serve(port: int, behaviour: Behaviour, seed: int | None) -> None:
+    simulator = Simulator(behaviour, seed)
+    await simulator.start(port)
+    print(f"model simulator at {simulator.url}", flush=True)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    await simulator.stop()
+
+
+def main() -> None:
+    """Run the simulator until SIGTERM."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--seed", type=int)
+    for option in fields(Behaviour):
+        kind = type(option.default)
+        name = "--" + option.name.replace("_", "-")
+        parser.add_argument(name, type=kind, default=option.default)
+    chosen = vars(parser.parse_args())
+    port, seed = chosen.pop("port"), chosen.pop("seed")
+    import uvloop
+
+    uvloop.run(_serve(port, Behaviour(**chosen), seed))
+
+
+if __name__ == "__main__":
+    main()
