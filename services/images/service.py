@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import OrderedDict
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc.aio
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
@@ -26,6 +26,9 @@ from services.runtime.objectstore import (
     ObjectStoreUnavailableError,
 )
 
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+
 REMEMBERED_KEYS: Final = 10_000
 """Images known to be marked as used; about 2 MB. Marking again would only cost a round trip."""
 
@@ -42,7 +45,7 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
     async def CreateUpload(
         self,
         request: images_service_pb2.CreateUploadRequest,
-        context: grpc.aio.ServicerContext,  # type: ignore[type-arg]  # generic in the stubs only
+        context: Context,
     ) -> images_service_pb2.CreateUploadResponse:
         """Reserve a key and presign a PUT of the declared content type."""
         user_id = identity.require_user()
@@ -74,7 +77,7 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
     async def FinalizeUpload(
         self,
         request: images_service_pb2.FinalizeUploadRequest,
-        context: grpc.aio.ServicerContext,  # type: ignore[type-arg]
+        context: Context,
     ) -> images_service_pb2.FinalizeUploadResponse:
         """Confirm a pending upload of the caller, once, after comparing it with the storage."""
         user_id = identity.require_user()
@@ -114,7 +117,7 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
     async def InspectImage(
         self,
         request: images_service_pb2.InspectImageRequest,
-        context: grpc.aio.ServicerContext,  # type: ignore[type-arg]
+        context: Context,
     ) -> images_service_pb2.InspectImageResponse:
         """Check that a public URL is an image of ours that can be worked on, and keep it."""
         try:
