@@ -159,7 +159,7 @@ async def running_bridge(redis_url: str, **settings: Any) -> AsyncIterator[Bridg
     chosen = ProgressSettings(
         redis_url=SecretStr(redis_url), **{"progress_job_poll_seconds": 0.1, **settings}
     )
-    scan = ScanJobsOfTests()
+    scan = ScanJobsOfTests()  # type: ignore[abstract]  # the bridge calls GetJob only
     scan_server = grpc.aio.server()
     scan_service_pb2_grpc.add_ScanServiceServicer_to_server(scan, scan_server)
     scan_port = scan_server.add_insecure_port("127.0.0.1:0")

@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 import redis as blocking_redis
+from pydantic import SecretStr
 from redis.asyncio import Redis
+
+from services.runtime import redis_clients
+from services.runtime.settings import RuntimeSettings
 
 
 class RedisServer:
@@ -68,7 +72,8 @@ def redis_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
-    """A client of an emptied Redis."""
-    async with Redis.from_url(redis_server.url) as client:
+    """A client, as processes have it, of an emptied Redis."""
+    settings = RuntimeSettings(redis_url=SecretStr(redis_server.url))
+    async with redis_clients.connect(settings, redis_clients.Role.COMMAND) as client:
         await client.flushall()
         yield client

@@ -404,3 +404,44 @@ async def test_frozen_bridge_replays_what_the_shards_no_longer_hold(
         await pipeline.execute()
     await scan.run()
     assert [f.data["seq"] for f in await client.rest()] == [10, 11, 20, 21, 30, 31, 40, 41, 51]
+
+
+async def test_chat_text_reaches_early_and_late_clients_whole(bridge: Bridge, redis: Redis) -> None:
+    job_id, publisher = str(uuid.uuid4()), ProgressPublisher(redis)
+
+    def token(batch: int) -> ProgressEvent:
+        return ProgressEvent(
+            job_id=job_id, domain="chat", stage="token", status="streaming", node="answer",
+            content=f"{batch},", token_batch=batch,
+        )  # fmt: skip
+
+    answer = ProgressEvent(job_id=job_id, domain="chat", stage="answer", status="started")
+    await publisher.open_job(job_id, domain="chat", user_id=USER, events=[answer])
+    early = await bridge.client(job_id, domain="chat")
+    await publisher.publish(token(1), token(2))
+    seen = [await early.event() for _ in range(3)]
+    assert [f.data.get("content") for f in seen if f] == [None, "1,", "2,"]
+
+    late = await bridge.client(job_id, domain="chat")
+    started, snapshot = await late.event(), await late.event()
+    assert started is not None
+    assert snapshot is not None
+    assert started.event == "answer"
+    assert snapshot.fields["id"] == "recovery:1002"
+    assert (snapshot.data["accumulated"], snapshot.data["last_seq"]) == ("1,2,", 1002)
+    late.close()
+
+    await publisher.publish(token(3))
+    back = await bridge.client(job_id, domain="chat", last_event_id="recovery:1002")
+    knowing = await Client.get(bridge.port, f"/api/v1/chat/{job_id}/events?last_token_seq=1001")
+    result = '{"intent":"general","answer":"1,2,3,"}'
+    done = ProgressEvent(
+        job_id=job_id, domain="chat", stage="done", status="completed", result=result
+    )
+    await publisher.publish(done)
+    for client, tokens in ((early, [1003]), (back, [1003]), (knowing, [1002, 1003])):
+        rest = await client.rest()
+        assert [f.data["seq"] for f in rest if f.event == "token"] == tokens
+        assert rest[-1].event == "done"
+        assert rest[-1].data["seq"] == 181
+        assert rest[-1].data["result"]["answer"] == "1,2,3,"

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from streaming.progress import keys
 from streaming.progress.checkpoint import Checkpoints
@@ -33,7 +35,8 @@ def event(job_id: str, stage: str, status: str = "started", **more: Any) -> Prog
 
 
 async def stored(redis: Redis, key: str) -> list[StoredEvent]:
-    return [StoredEvent.from_fields(entry, fields) for entry, fields in await redis.xrange(key)]
+    entries: Any = await redis.xrange(key)
+    return [StoredEvent.from_fields(entry, fields) for entry, fields in entries]
 
 
 async def test_scan_gets_the_numbers_of_the_contract(redis: Redis) -> None:
@@ -197,7 +200,7 @@ async def test_checkpoint_is_kept(redis: Redis) -> None:
 
 
 async def test_missing_redis_is_one_error(redis_server: RedisServer) -> None:
-    async with Redis(port=1, retry=None) as nowhere:
+    async with Redis(port=1, retry=Retry(NoBackoff(), 0)) as nowhere:
         with pytest.raises(ProgressUnavailable):
             await ProgressPublisher(nowhere).publish(event(new_job(), "vision"))
         with pytest.raises(ProgressUnavailable):

@@ -1,0 +1,124 @@
+"""Which events a client that comes back still needs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.progress import resume
+from edge.progress.resume import RECOVERY, Resume
+from streaming.progress.event import START, StoredEvent, StreamId
+
+
+def token(ms: int, seq: int, content: str) -> StoredEvent:
+    return StoredEvent(StreamId(ms, 0), "job", "token", "streaming", seq, content=content)
+
+
+def progress(ms: int, stage: str = "answer", status: str = "started") -> StoredEvent:
+    return StoredEvent(StreamId(ms, 0), "job", stage, status, ms)
+
+
+HISTORY = [
+    progress(1, "intent"), token(2, 1001, "안"), progress(3), token(4, 1002, "녕"),
+    progress(5, "answer", "completed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "parameter", "expected"),
+    [
+        ("", "", Resume()),
+        ("1769552400123-0", "", Resume(after=StreamId(1769552400123, 0))),
+        (" 5-18446744073709551615 ", "", Resume(after=StreamId(5, 2**64 - 1))),
+        ("5-18446744073709551616", "", Resume()),
+        ("recovery:1002", "", Resume(recovered=1002)),
+        ("recovery:", "", Resume()),
+        ("recovery:-4", "", Resume()),
+        ("", "1001", Resume(tokens=1001)),
+        ("1-1", "1001", Resume(after=StreamId(1, 1))),
+        ("rubbish", "1001", Resume(tokens=1001)),
+        ("rubbish", "x", Resume()),
+        ("١-٢", "", Resume()),
+    ],
+)
+def test_what_the_client_sent(header: str, parameter: str, expected: Resume) -> None:
+    assert resume.parse(header, parameter) == expected
+
+
+@given(st.text(), st.text())
+def test_nothing_a_client_sends_is_an_error(header: str, parameter: str) -> None:
+    assert isinstance(resume.parse(header, parameter), Resume)
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_ids_are_read_back(ms: int, n: int) -> None:
+    assert StreamId.parse(str(StreamId(ms, n))) == StreamId(ms, n)
+
+
+def test_late_client_gets_the_text_as_one_snapshot_at_its_place() -> None:
+    first, second, snapshot, last = resume.remaining(HISTORY, Resume())
+    assert (first, second, last) == (HISTORY[0], HISTORY[2], HISTORY[4])
+    assert (snapshot.stage, snapshot.content, snapshot.seq) == (RECOVERY, "안녕", 1002)
+    assert resume.event_id(snapshot) == "recovery:1002"
+
+
+def test_client_that_had_the_snapshot_gets_what_came_after_it() -> None:
+    assert resume.remaining(HISTORY, Resume(recovered=1002)) == HISTORY[4:]
+    assert resume.remaining(HISTORY, Resume(recovered=1001)) == HISTORY[2:]
+
+
+def test_client_that_knows_its_last_token_gets_the_later_ones() -> None:
+    assert resume.remaining(HISTORY, Resume(tokens=1001)) == [HISTORY[0], *HISTORY[2:]]
+
+
+def test_finished_job_needs_no_snapshot() -> None:
+    done = progress(6, "done", "completed")
+    assert [e.stage for e in resume.remaining([*HISTORY, done], Resume())] == [
+        "intent", "answer", "answer", "done",
+    ]  # fmt: skip
+
+
+class TextReader:
+    """A chat screen: appends tokens, replaces by snapshots, forgets nothing when it reconnects."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.stages: list[int] = []
+        self.last_id = ""
+        self.last_token = 0
+
+    def see(self, event: StoredEvent) -> None:
+        self.last_id = resume.event_id(event)
+        if event.stage == RECOVERY:
+            self.text, self.last_token = event.content or "", event.seq
+        elif event.is_token:
+            self.text, self.last_token = self.text + (event.content or ""), event.seq
+        else:
+            self.stages.append(event.seq)
+
+
+@given(
+    kinds=st.lists(st.booleans(), max_size=30),
+    cuts=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5),
+)
+def test_text_is_whole_however_often_the_client_reconnects(
+    kinds: list[bool], cuts: list[tuple[int, int]]
+) -> None:
+    """`kinds`: token or progress; each cut: events published by then, and events then read."""
+    history, seq = [], 1000
+    for ms, is_token in enumerate(kinds, start=1):
+        seq += is_token
+        history.append(token(ms, seq, f"<{seq}>") if is_token else progress(ms))
+    reader = TextReader()
+    for published, read in [*sorted(cuts), (len(history), len(history))]:
+        seen = resume.parse(reader.last_id)
+        events = [event for event in history[:published] if event.id > seen.after]
+        for event in resume.remaining(events, seen)[:read]:
+            reader.see(event)
+    assert reader.text == "".join(e.content or "" for e in history if e.is_token)
+    assert reader.stages == [e.seq for e in history if not e.is_token]
+
+
+def test_start_is_before_everything() -> None:
+    assert Resume().after == START < StreamId(0, 1)
