@@ -218,9 +218,8 @@ class Supervisor:
 
     async def _all_ready(self) -> None:
         """Wait for every part; raises the first failure."""
-        keepers = [run.keeper for run in self._runs.values() if run.keeper]
-        everything = asyncio.gather(*(run.ready.wait() for run in self._runs.values()))
-        waiting: set[asyncio.Future[object]] = {everything, *keepers}  # type: ignore[arg-type]
+        everything = asyncio.create_task(self._each_ready())
+        waiting = {everything, *(run.keeper for run in self._runs.values() if run.keeper)}
         try:
             while not everything.done():
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -228,6 +227,10 @@ class Supervisor:
                     task.result()
         finally:
             everything.cancel()
+
+    async def _each_ready(self) -> None:
+        for run in self._runs.values():
+            await run.ready.wait()
 
     async def _end_leftovers(self) -> None:
         """End parts that a supervisor left behind when it was killed."""

@@ -79,16 +79,14 @@ def demo(
     question: Annotated[str, typer.Option(help="Question to ask about it.")] = "",
 ) -> None:
     """Start the stack, send a photo through the edge as the app would, print what to do."""
-    from edge.envoy.build import write_for
     from mesh.local.demo import run_demo
-    from mesh.local.paths import Paths
+    from mesh.local.paths import default
 
     raise typer.Exit(
         run_demo(
             lambda: job(image or SAMPLE, question),
-            Paths.default(),
+            default(),
             dict(os.environ),
-            write_for,
             out=sys.stdout,
             err=sys.stderr,
         )
