@@ -57,7 +57,7 @@ class ProgressPublisher:
         opening = Call(
             OPEN, (keys.state(job_id),), (user_id, domain, traceparent, self._job_seconds)
         )
-        replies = await run(self._redis, [opening, *map(self._call, events)])
+        replies = await run(self._redis, [opening, *map(self.call_for, events)])
         return _seqs(events, replies[1:])
 
     async def publish(self, *events: ProgressEvent) -> list[int | None]:
@@ -70,9 +70,10 @@ class ProgressPublisher:
         """
         if not events:
             return []
-        return _seqs(events, await run(self._redis, [self._call(event) for event in events]))
+        return _seqs(events, await run(self._redis, [self.call_for(event) for event in events]))
 
-    def _call(self, event: ProgressEvent) -> Call:
+    def call_for(self, event: ProgressEvent) -> Call:
+        """The script call that publishes `event`, for those who send it together with others."""
         job_id, domain, name, status = event.job_id, event.domain, event.stage, event.status
         if not name.isidentifier():
             raise ValueError(f"a stage is named like an identifier, not {name!r}")
