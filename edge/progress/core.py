@@ -180,10 +180,10 @@ class ProgressCore:
         self._closed_one.set()
 
     async def drain(self, seconds: float) -> None:
-        """Refuse new streams, give the open ones `seconds` to finish, then end them."""
+        """Refuse new streams, and let the open ones finish; end what is left within `seconds`."""
         self._draining = True
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(max(0.0, seconds - LAST_WRITE_SECONDS)):
                 await self._all_closed()
         except TimeoutError:
             for streams in list(self._streams.values()):

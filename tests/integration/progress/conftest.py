@@ -20,9 +20,13 @@ from services.runtime.settings import RuntimeSettings
 
 
 class RedisServer:
-    """A redis-server on a free port that appends every write to a file before it answers."""
+    """A redis-server on a free port that appends every write to a file.
 
-    def __init__(self) -> None:
+    `fsync`: when the file is forced to the disk, ``always`` or ``everysec``.
+    """
+
+    def __init__(self, fsync: str = "always") -> None:
+        self._fsync = fsync
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
@@ -36,7 +40,7 @@ class RedisServer:
     def start(self) -> None:
         self._process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-             "--appendonly", "yes", "--appendfsync", "always", "--dir", str(self._folder)],
+             "--appendonly", "yes", "--appendfsync", self._fsync, "--dir", str(self._folder)],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + 10
