@@ -49,10 +49,6 @@ async def build(context: ProcessContext) -> Component:
         knowledge=rules,
     )
 
-    async def drain(seconds: float) -> None:
-        async with asyncio.timeout(seconds):
-            await dispatcher.flush()
-
     return Component(
         name="scan",
         services=(
@@ -66,5 +62,5 @@ async def build(context: ProcessContext) -> Component:
             Background(name="scan-sweeper", run=Sweeper(pool, dispatcher, endings, settings).run),
         ),
         checks={"postgres": partial(database.check, pool)},
-        drain=drain,
+        close=dispatcher.close,
     )

@@ -28,6 +28,7 @@ log = logs.get(__name__)
 
 _SENT = Counter("scan_dispatch_total", "Records for the first stage.", ["outcome"])
 
+CLOSE_SECONDS = 2.0
 FLUSH_FAILED_PAUSE_SECONDS = 1.0
 """Pause after the database refused a batch of marks."""
 
@@ -108,7 +109,7 @@ class Dispatcher:
             await asyncio.sleep(self._settings.dispatch_flush_seconds)
             try:
                 await self.flush()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
                 log.warning("acknowledged jobs could not be marked", error=str(error))
                 await asyncio.sleep(FLUSH_FAILED_PAUSE_SECONDS)
 
@@ -122,3 +123,11 @@ class Dispatcher:
         except BaseException:
             self._acknowledged += batch
             raise
+
+    async def close(self) -> None:
+        """Mark the last ones, when no more calls are served."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.flush()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("acknowledged jobs could not be marked", error=str(error))
