@@ -33,6 +33,7 @@ class HttpServer:
                 app,
                 host=host,
                 port=port,
+                interface="asgi3",
                 http="httptools",
                 ws="none",
                 lifespan="off",
