@@ -1,16 +1,21 @@
 """Real parts for the tests, started once a session, each only when a test asks for it.
 
 They listen on free ports and keep their data in a folder of their own, so a stack of a person that
-runs on the documented ports is neither needed nor disturbed.
+runs on the documented ports is neither needed nor disturbed. All are stopped by pid at the end of
+the session, also after Ctrl-C.
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from mesh.local.ephemeral import EphemeralParts
+from mesh.local.ephemeral import EphemeralParts, clean_environ
+from mesh.local.ephemeral_stack import EphemeralStack
+from mesh.local.parts import python
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +29,22 @@ def parts() -> Iterator[EphemeralParts]:
 def postgres_url(parts: EphemeralParts) -> str:
     """URL of an empty database, with the superuser and password in it."""
     return parts.postgres_url("scratch")
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(parts: EphemeralParts) -> str:
+    """URL of a database with every migration applied, with the superuser and password in it."""
+    url = parts.postgres_url()
+    done = subprocess.run(
+        python.command(parts.paths, "migrate"),
+        env={**clean_environ(os.environ), **parts.environ, **python.variables(parts.paths)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.fail(f"eco2 migrate failed:\n{done.stdout}{done.stderr}", pytrace=False)
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +63,10 @@ def kafka_bootstrap(parts: EphemeralParts) -> str:
 def s3_endpoint(parts: EphemeralParts) -> str:
     """URL of the S3 API with the empty bucket ``eco2-images`` and the local access key."""
     return parts.s3_endpoint
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[EphemeralStack]:
+    """The whole stack behind Envoy, with parts of its own: ``.base_url``, ``.token(user)``."""
+    with EphemeralStack() as running:
+        yield running

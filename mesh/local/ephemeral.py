@@ -1,7 +1,8 @@
 """Infrastructure parts on free ports with throw-away data, for tests and benchmarks.
 
 Each part starts when it is first asked for and stops when the object is closed, in reverse order.
-If the process dies without closing it, the parts get the kernel's parent-death signal.
+If the process dies without closing it, the parts get the kernel's parent-death signal. The whole
+stack in the same manner is :mod:`mesh.local.ephemeral_stack`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -28,15 +29,26 @@ from services.runtime.settings import RuntimeSettings
 T = TypeVar("T")
 
 
+def clean_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` without what would point a throw-away stack at a person's own parts or model."""
+    ours = ("ECO2_", "OPENAI_", "AWS_")
+    return {name: value for name, value in environ.items() if not name.startswith(ours)}
+
+
+def temporary_home(prefix: str) -> Path:
+    """A new folder for data and logs that PostgreSQL's user may enter."""
+    home = Path(tempfile.mkdtemp(prefix=prefix))
+    home.chmod(0o755)
+    return home
+
+
 class EphemeralParts:
     """PostgreSQL, Redis, Kafka and S3Proxy of one test session."""
 
     def __init__(self) -> None:
         self._block = PortBlock()
         self._environ = self._block.table()
-        home = Path(tempfile.mkdtemp(prefix="eco2-parts-"))
-        home.chmod(0o755)  # PostgreSQL enters it as another user
-        self.paths = Paths(home=home)
+        self.paths = Paths(home=temporary_home("eco2-parts-"))
         self._running: dict[str, tuple[Part, subprocess.Popen[bytes]]] = {}
         self._databases: set[str] = set()
         # The parts' parent-death signal follows the thread that started them: one that stays.
@@ -125,7 +137,7 @@ class EphemeralParts:
         if part.prepare:
             part.prepare()
         log = self.paths.log(part.name)
-        child = process.spawn(part, log, os.environ)
+        child = process.spawn(part, log, clean_environ(os.environ))
         try:
             asyncio.run(process.wait_ready(part, child, log))
         except BaseException:
