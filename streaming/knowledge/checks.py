@@ -36,7 +36,7 @@ def all_problems(files: Files) -> list[Problem]:
     problems.extend(_taxonomy(taxonomy, tags, fold))
     problems.extend(_tags(tags))
     problems.extend(_documents(files, taxonomy, tags, fold))
-    problems.extend(_municipalities(files, fold))
+    problems.extend(_municipalities(files, taxonomy, tags, fold))
     problems.extend(_prompts(files))
     return problems
 
@@ -77,11 +77,7 @@ def _tags(tags: TagGroups) -> Iterator[Problem]:
 def _documents(
     files: Files, taxonomy: Taxonomy, tags: TagGroups, fold: Folder
 ) -> Iterator[Problem]:
-    classes = {
-        document_id(major, middle): (major, middle)
-        for major in taxonomy.majors
-        for middle in major.classes
-    }
+    classes = _classes(taxonomy)
     ids = {document.id for document in files.rules.values()}
     unread = {
         problem.file.removeprefix("rules/").removesuffix(".yaml")
@@ -120,6 +116,15 @@ def _documents(
             yield Problem(file=file, field=field, message=message)
 
 
+def _classes(taxonomy: Taxonomy) -> dict[str, tuple[Major, Middle]]:
+    """Every class by the id of its document."""
+    return {
+        document_id(major, middle): (major, middle)
+        for major in taxonomy.majors
+        for middle in major.classes
+    }
+
+
 def _inside(
     document: RuleDocument, minors: set[str], tags: set[str], ids: set[str], fold: Folder
 ) -> Iterator[tuple[str, str]]:
@@ -144,7 +149,10 @@ def _inside(
         yield "not_accepted", f"item {name!r} stands twice"
 
 
-def _municipalities(files: Files, fold: Folder) -> Iterator[Problem]:
+def _municipalities(
+    files: Files, taxonomy: Taxonomy, tags: TagGroups, fold: Folder
+) -> Iterator[Problem]:
+    classes = _classes(taxonomy)
     documents = {document.id: document for document in files.rules.values()}
     taken: dict[str, str] = {}
     for file, local in files.municipalities.items():
@@ -164,13 +172,13 @@ def _municipalities(files: Files, fold: Folder) -> Iterator[Problem]:
             for what, label in missing_targets(documents[name], change, fold):
                 message = f"{label!r} is not in the national document"
                 yield Problem(file=file, field=f"{field}.{what}", message=message)
-            for number, entry in enumerate(change.not_accepted):
-                for target in set(entry.goes_to) - documents.keys():
-                    yield Problem(
-                        file=file,
-                        field=f"{field}.not_accepted.{number}.goes_to",
-                        message=f"there is no document {target!r}",
-                    )
+            changed = documents[name].model_copy(
+                update={"cases": change.cases, "not_accepted": change.not_accepted, "lacks": ()}
+            )
+            minors = {minor.name for minor in classes[name][1].minors} if name in classes else set()
+            inside = _inside(changed, minors, set(tags.names), set(documents), fold)
+            for what, message in inside:
+                yield Problem(file=file, field=f"{field}.{what}", message=message)
 
 
 def _prompts(files: Files) -> Iterator[Problem]:

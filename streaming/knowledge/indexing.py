@@ -33,6 +33,7 @@ def index_of(
                 index.add(names, Rank.NAME, item, minor.qualifiers)
                 index.add(map(stem, names), Rank.STEM, item, minor.qualifiers)
                 index.add(minor.words, Rank.WORD, item, minor.qualifiers)
+                index.add(minor.qualified_words, Rank.QUALIFIED, item, minor.qualifiers)
     for name, document in documents.items():
         for entry in document.not_accepted:
             for target in entry.goes_to or (name,):

@@ -207,6 +207,11 @@ class Knowledge:
         chosen = [step for case in alone or cases for step in case.steps]
         return tuple(dict.fromkeys(chosen if alone else [*document.common_steps, *chosen]))
 
+    @property
+    def words(self) -> int:
+        """How many keys user text is looked up under."""
+        return len(self._index.senses)
+
     # -- building ---------------------------------------------------------------------------------
 
     def _merge_municipalities(self) -> None:

@@ -36,6 +36,8 @@ class Rank(IntEnum):
     """An everyday word."""
     REFUSED = 3
     """An item only a rule document's list of things not accepted knows."""
+    QUALIFIED = 4
+    """An everyday word that means this only beside a qualifier: 비닐, when 더러운 stands by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,6 @@ class _Hit:
     role: Role
     joins: bool
     candidates: tuple[Item, ...]
-
-    @property
-    def classes(self) -> frozenset[tuple[str, str]]:
-        return frozenset(item.of_class for item in self.candidates)
 
 
 class Index:
@@ -88,17 +86,18 @@ class Index:
     def find(self, text: str) -> Match:
         """What ``text`` names. ``goes_to`` is not filled here: that is the rule documents' say."""
         words = [w for w in map(self._fold, _words(text[:MAX_TEXT_CHARACTERS])) if w]
-        hits = _without_modifiers(self._hits(words))
+        named = self._hits(words)
+        hits = _without_modifiers(named)
         if not hits:
             return Match()
         best = max(hits, key=lambda hit: (hit.role, len(hit.key), hit.start))
         peers = [hit for hit in hits if hit.role is not Role.DESCRIBES and hit.candidates]
-        if any(hit.joins for hit in peers) or sum(hit.role is Role.TOPIC for hit in peers) > 1:
-            named = dict.fromkeys(item for hit in peers for item in hit.candidates)
-            if len({item.of_class for item in named}) > 1:
-                return Match(candidates=tuple(named), word=best.key)
+        if any(hit.joins for hit in peers[:-1]) or sum(hit.role is Role.TOPIC for hit in peers) > 1:
+            several = dict.fromkeys(item for hit in peers for item in hit.candidates)
+            if len({item.of_class for item in several}) > 1:
+                return Match(candidates=tuple(several), word=best.key)
         if len(best.candidates) == 1:
-            return Match(item=best.candidates[0], word=best.key)
+            return Match(item=_finest(best.candidates[0], named), word=best.key)
         return Match(candidates=best.candidates, word=best.key)
 
     def _hits(self, words: list[str]) -> list[_Hit]:
@@ -119,7 +118,7 @@ class Index:
                     continue
                 if text[start:end] not in self._senses:
                     continue
-                if korean.tail_allows(text[end : ends[word_at[end - 1]]]):
+                if korean.tail_allows(text[start:end], text[end : ends[word_at[end - 1]]]):
                     spans.append((start, end))
         taken: list[tuple[int, int]] = []
         for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
@@ -129,16 +128,18 @@ class Index:
         for start, end in sorted(taken):
             last = word_at[end - 1]
             rest = text[end : ends[last]]
-            following = words[last + 1] if last + 1 < len(words) else ""
-            others = [*words[: word_at[start]], text[:start], rest, *words[last + 1 :]]
+            following = words[last + 1 : last + 4]
+            candidates = self._meanings(text[start:end], _Surroundings(words, text, start, end))
+            if candidates is None:
+                continue
             found.append(
                 _Hit(
                     start=start,
                     end=end,
                     key=text[start:end],
                     role=korean.role(rest, following),
-                    joins=korean.joins(rest, following),
-                    candidates=self._meanings(text[start:end], others),
+                    joins=korean.joins(rest, following[0] if following else ""),
+                    candidates=candidates,
                 )
             )
         return found
@@ -148,24 +149,38 @@ class Index:
             self._lengths = tuple(sorted({len(key) for key in self._senses}, reverse=True))
         return self._lengths
 
-    def _meanings(self, key: str, other_words: list[str]) -> tuple[Item, ...]:
-        """The items a key can mean here; empty for a thing the rules say nothing about."""
+    def _meanings(self, key: str, around: _Surroundings) -> tuple[Item, ...] | None:
+        """The items a key can mean here; empty for a thing the rules say nothing about, None when
+        the key means nothing without a qualifier.
+        """
         senses = self._senses[key]
-        decided = [sense for sense in senses if _qualified(sense, other_words)]
-        first = min(sense.rank for sense in senses)
-        pool = decided or [sense for sense in senses if sense.rank == first]
+        pool = [sense for sense in senses if any(map(around.have, sense.qualifiers))]
+        if not pool:
+            plain = [sense for sense in senses if sense.rank is not Rank.QUALIFIED]
+            if not plain:
+                return None
+            first = min(sense.rank for sense in plain)
+            pool = [sense for sense in plain if sense.rank == first]
         items = tuple(dict.fromkeys(sense.item for sense in pool if sense.item is not None))
         if len(items) > 1 and len({item.of_class for item in items}) == 1:
             return (Item(*items[0].of_class),)
         return items
 
 
-def _qualified(sense: Sense, other_words: list[str]) -> bool:
-    return any(
-        word.startswith(qualifier) or (len(qualifier) > 1 and qualifier in word)
-        for qualifier in sense.qualifiers
-        for word in other_words
-    )
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What stands around a key in the question."""
+
+    words: list[str]
+    text: str
+    start: int
+    end: int
+
+    def have(self, qualifier: str) -> bool:
+        """Whether ``qualifier`` stands there; a short one only at the beginning of a word."""
+        if len(qualifier) > 1:
+            return qualifier in self.text[: self.start] or qualifier in self.text[self.end :]
+        return any(word.startswith(qualifier) for word in self.words)
 
 
 def _without_modifiers(hits: list[_Hit]) -> list[_Hit]:
@@ -175,12 +190,26 @@ def _without_modifiers(hits: list[_Hit]) -> list[_Hit]:
         modifies = (
             following is not None
             and following.start == hit.end
-            and following.role is not Role.DESCRIBES
+            and following.role not in (Role.DESCRIBES, Role.PREDICATE)
             and not hit.joins
         )
         if not modifies:
             kept.append(hit)
     return kept
+
+
+def _finest(item: Item, named: list[_Hit]) -> Item:
+    """``item``, or the one minor of its class that the question names as well: 꽁치 통조림 캔."""
+    if item.minor is not None:
+        return item
+    minors = {
+        hit.candidates[0]
+        for hit in named
+        if len(hit.candidates) == 1
+        and hit.candidates[0].of_class == item.of_class
+        and hit.candidates[0].minor is not None
+    }
+    return minors.pop() if len(minors) == 1 else item
 
 
 def _words(text: str) -> list[str]:

@@ -35,7 +35,15 @@ class Minor(Data):
     """Entries of the public item list this minor stands for; empty = its name, once."""
     variants: Texts = ()
     words: Texts = ()
+    qualified_words: Texts = ()
+    """Words that mean this only when a qualifier stands in the text as well."""
     qualifiers: Texts = ()
+
+    @model_validator(mode="after")
+    def _qualified_by_something(self) -> Self:
+        if self.qualified_words and not self.qualifiers:
+            raise ValueError("qualified_words need qualifiers")
+        return self
 
     @property
     def listed_as(self) -> tuple[str, ...]:
