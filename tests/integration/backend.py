@@ -64,7 +64,7 @@ class Backend:
         content_type: str = "image/jpeg",
     ) -> images_service_pb2.CreateUploadResponse:
         """Upload bytes as the app does."""
-        created = await self.images.CreateUpload(
+        created: images_service_pb2.CreateUploadResponse = await self.images.CreateUpload(
             images_service_pb2.CreateUploadRequest(
                 channel=channel, filename=filename, content_type=content_type
             ),
@@ -126,7 +126,7 @@ async def running_backend(parts: EphemeralParts) -> AsyncIterator[Backend]:
             task.cancel()
         await asyncio.gather(*marks, return_exceptions=True)
         for channel in channels.values():
-            await channel.close()
+            await channel.close(None)
         await server.stop(0)
         await context.close()
 
