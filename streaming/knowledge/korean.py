@@ -49,14 +49,25 @@ _LONGEST_ENDING: Final = max(map(len, _ENDINGS))
 _THING: Final = ("거", "것", "건", "껀", "꺼")
 _NOUN_SUFFIX: Final = re.compile("^(?:들|류|만(?=[은는이가을를도])|같은)*")
 
-_VERB_OF_DISPOSAL: Final = re.compile(
-    "버려|버리|버릴|버렸|분리|재활용|배출|어떻|어떡|어디|어캐|어케|처리|폐기|되나|돼|될|인가|방법|쓰레기|수거"
+
+def _beginnings(words: str) -> re.Pattern[str]:
+    """A pattern for words that begin with one of ``words``; ``$`` ends one that must be whole."""
+    return re.compile("|".join(words.split()))
+
+
+_VERB_OF_DISPOSAL: Final = _beginnings(
+    "버려 버리 버릴 버렸 분리 재활용 배출 어떻 어떡 어디 어캐 어케 "
+    "처리 폐기 되나 돼 될 인가 방법 쓰레기 수거"
 )
 
-_NEXT_DESCRIBES: Final = re.compile(
-    "붙|묻|담긴|담은|담았|담아|든$|들은|들어|달린|달려|된$|되어|돼있|만든|먹은|먹고|먹었|먹다|뗀|떼|뜯|제거|벗기|벗긴|씻|"
-    "헹구|헹궈|헹군|닫|열고|열린|연$|빼고|빼서|뺀|비우|비운|비웠|없|있는|포함|감싼|싼$|싸서|싸인|넣|자른|잘라|"
-    "시킨|시켰|시켜|마시|마신|산$|샀|찢|쓰고|쓴$|쏟|끼운|꽂|싸여|분리하고|분리해서|분리한|풀고|펴서|접어|말려|닦|빠지|빠져|떨어|냄새|자국|얼룩|물들|물든|배었|배어|배서"
+_NEXT_DESCRIBES: Final = _beginnings(
+    "붙 묻 담긴 담은 담았 담아 든$ 들은 들어 달린 달려 된$ 되어 "
+    "돼있 만든 먹은 먹고 먹었 먹다 뗀 떼 뜯 제거 벗기 벗긴 씻 헹구 "
+    "헹궈 헹군 닫 열고 열린 연$ 빼고 빼서 뺀 비우 비운 비웠 없 있는 "
+    "포함 감싼 싼$ 싸서 싸인 넣 자른 잘라 시킨 시켰 시켜 마시 마신 "
+    "산$ 샀 찢 쓰고 쓴$ 쏟 끼운 꽂 싸여 분리하고 분리해서 분리한 "
+    "풀고 펴서 접어 말려 닦 빠지 빠져 떨어 냄새 자국 얼룩 물들 물든 "
+    "배었 배어 배서"
 )
 """Beginnings of words that make the noun before them a description of another one."""
 
@@ -71,7 +82,8 @@ def tail_allows(noun: str, rest_of_word: str) -> bool:
     if len(noun) == 1 and rest_of_word.startswith(_THING):
         return False  # 철거 is no piece of iron
     kind, rest = _split(rest_of_word)
-    return not rest or kind is _Ending.JOINING or _VERB_OF_DISPOSAL.match(rest) is not None
+    listed = kind is _Ending.JOINING and len(noun) > 1  # 책과외 is no book and something
+    return not rest or listed or _VERB_OF_DISPOSAL.match(rest) is not None
 
 
 def joins(rest_of_word: str, next_word: str) -> bool:

@@ -41,12 +41,31 @@ def test_one_syllable_names_count_only_as_words(knowledge: Knowledge) -> None:
     assert middle_of(knowledge, "칼은 어떻게 버려요") == "일반종량제폐기물"
     assert knowledge.match_item("칼국수집 추천해줘") is None
     assert knowledge.match_item("철학이 뭐야") is None
+    assert knowledge.match_item("철거 비용") is None
+    assert knowledge.match_item("책과외 추천") is None
 
 
 def test_several_things_at_once_are_candidates_not_a_guess(knowledge: Knowledge) -> None:
     match = knowledge.match("캔이랑 유리병은 같이 버려도 되나요?")
     assert match.item is None
     assert [item.middle for item in match.candidates] == ["금속류", "유리병"]
+
+
+def test_what_stands_together_with_the_subject_is_not_asked_about(knowledge: Knowledge) -> None:
+    assert middle_of(knowledge, "우유팩은 종이랑 같이 버려도 되나요") == "종이팩"
+
+
+@pytest.mark.parametrize(
+    ("text", "middle"),
+    [
+        ("비닐은 어떻게 버려요", "비닐류"),
+        ("음식물 묻은 비닐은 어떻게 버려요", "일반종량제폐기물"),
+        ("소주병은 어떻게 버려요", "유리병"),
+        ("소주병이 깨졌는데 어떻게 버려요", "불연성종량제폐기물"),
+    ],
+)
+def test_a_state_can_change_the_class(knowledge: Knowledge, text: str, middle: str) -> None:
+    assert middle_of(knowledge, text) == middle
 
 
 def test_several_names_of_one_class_are_that_class(knowledge: Knowledge) -> None:
