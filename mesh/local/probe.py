@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+from services.runtime.ports import HOST, port
+
+READY_PATH = "/health/ready"
+"""On the metrics port of a process; 200 when all it serves is ready (as gRPC health says)."""
 
 
 @asynccontextmanager
@@ -65,3 +71,12 @@ async def kafka_api_versions(host: str, port: int) -> None:
     got, error = struct.unpack(">ih", answer[:6])
     if got != correlation or error != 0:
         raise ConnectionError(f"ApiVersions answers error {error}")
+
+
+async def process_ready(metrics_port: str) -> None:
+    """Raise unless the process of ours with this metrics port (by name) is ready."""
+    await http_ok(HOST, port(metrics_port), READY_PATH)
+
+
+if __name__ == "__main__":
+    asyncio.run(process_ready(sys.argv[1]))

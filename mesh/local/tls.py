@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -80,3 +81,7 @@ def ensure(folder: Path) -> bool:
         return False
     create(folder, now)
     return True
+
+
+if __name__ == "__main__":
+    ensure(Path(sys.argv[1]))

@@ -9,9 +9,6 @@ from mesh.local.part import Part
 from mesh.local.paths import Paths
 from services.runtime.ports import HOST, port
 
-READY_PATH = "/health/ready"
-"""On the metrics port of a process; 200 when all it serves is ready (as gRPC health says)."""
-
 PROGRAM = "services.cli.main"
 
 
@@ -52,7 +49,7 @@ def group(
         ports=(metrics, *ports),
         after=tuple(after),
         drains_before=tuple(drains_before),
-        ready=lambda: probe.http_ok(HOST, health, READY_PATH),
+        ready=lambda: probe.http_ok(HOST, health, probe.READY_PATH),
         # Above ECO2_DRAIN_SECONDS (20 s), so that the process ends in order on its own.
         grace_seconds=25,
     )

