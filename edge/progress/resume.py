@@ -7,7 +7,7 @@ gets those so far as one ``token_recovery`` (contract §5.3), whose id is ``reco
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from streaming.progress.event import START, StoredEvent, StreamId
@@ -86,8 +86,7 @@ def _with_snapshot(events: Sequence[StoredEvent]) -> list[StoredEvent]:
     if not tokens:
         return list(events)
     last = tokens[-1]
-    snapshot = replace(
-        last,
+    snapshot = last._replace(
         stage=RECOVERY,
         status=SNAPSHOT,
         content="".join(token.content or "" for token in tokens),

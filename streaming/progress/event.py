@@ -78,8 +78,7 @@ class ProgressEvent:
         return stages.is_terminal(self.stage, self.status)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     """An event as it lies in the shard's and the job's stream."""
 
     id: StreamId
@@ -109,10 +108,11 @@ class StoredEvent:
     @classmethod
     def from_fields(cls, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Self:
         """Read a stream entry; KeyError or ValueError when it isn't one of ours."""
+        ms, n = entry_id.split(b"-")
         get = fields.get
         progress = get(b"progress")
         return cls(
-            StreamId.parse(entry_id),
+            StreamId(int(ms), int(n)),
             fields[b"job_id"].decode(),
             fields[b"stage"].decode(),
             fields[b"status"].decode(),
@@ -122,7 +122,7 @@ class StoredEvent:
             _text(get(b"message")),
             _text(get(b"content")),
             _text(get(b"node")),
-            _text(get(b"traceparent")) or "",
+            get(b"traceparent", b"").decode(),
         )
 
 

@@ -34,6 +34,10 @@ BLOCK_MS: Final = 1000
 COUNT: Final = 500
 """Entries of a shard read at a time."""
 
+GATHER_SECONDS: Final = 0.01
+"""Pause after a read that brought something, so that under load a read brings many entries: a read
+costs ≈ 250 µs of CPU whatever it brings (measured), an entry ≈ 10 µs."""
+
 LONGEST_PAUSE_SECONDS: Final = SHARD_SECONDS / 4
 """Pause between two reads that needs no replay: well below the age at which entries are trimmed,
 well above the time of a blocking read."""
@@ -153,6 +157,8 @@ class ShardTail:
                     shard.position = events[-1].id
                     shard.received += len(events)
                     self._deliver(events)
+            if any(received):
+                await asyncio.sleep(GATHER_SECONDS)
 
     def _positions(self) -> dict[Any, Any]:
         return {
