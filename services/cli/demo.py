@@ -7,6 +7,8 @@ only if all of it worked.
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -32,7 +34,7 @@ def check_events(events: list[ServerEvent]) -> None:
     if order != list(STAGES):
         raise ScanFailedError(f"stages came as {order}")
     numbers = [event.data["seq"] for event in events]
-    if any(after <= before for before, after in zip(numbers, numbers[1:], strict=False)):
+    if any(after <= before for before, after in itertools.pairwise(numbers)):
         raise ScanFailedError(f"seq does not increase: {numbers}")
 
 
@@ -62,13 +64,12 @@ async def job(image: Path, question: str) -> int:
 
 async def _await_character(client: AppClient, name: str) -> None:
     """Wait until a character is owned; TimeoutError when it does not arrive."""
-    import asyncio
-
     async with asyncio.timeout(CHARACTER_SECONDS):
-        while not any(
-            owned["name"] == name for owned in await client.get("/api/v1/users/me/characters")
-        ):
-            await asyncio.sleep(0.1)
+        while True:
+            owned = await client.get("/api/v1/users/me/characters")
+            if any(character["name"] == name for character in owned):
+                return
+            await asyncio.sleep(0.1)  # the grant travels over Kafka; nothing announces its arrival
 
 
 def demo(
