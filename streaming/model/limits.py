@@ -11,8 +11,12 @@ from typing import Final
 
 from streaming.model.provider import ModelRateLimited, ModelUnavailable
 
-MIN_RATE: Final = 0.5
-"""Calls per second that are always allowed: below that nobody would notice a recovery."""
+MIN_RATE: Final = 2.0
+"""Calls per second that are always allowed: refusals that do not depend on the rate (a quota shared
+with others) must not stop us altogether."""
+
+CUT_SECONDS: Final = 1.0
+"""Shortest time between two cuts: the effect of one has to be seen before the next."""
 
 BURST_SECONDS: Final = 1.0
 """How much unused time may be made up for at once."""
@@ -77,11 +81,11 @@ class Pace:
     def limited(self, now: float, *, started: float, retry_after: float) -> None:
         """A call that began at `started` was refused with 429: pause, and go on at half the rate.
 
-        Calls that began before the last cut only prolong the pause: one burst of refusals is one
-        reason to slow down.
+        Calls that began before the last cut, or end soon after it, only prolong the pause: one
+        burst of refusals is one reason to slow down.
         """
         self._paused_until = max(self._paused_until, now + retry_after)
-        if started < self._cut_at:
+        if started < self._cut_at or now < self._cut_at + CUT_SECONDS:
             return
         current = self.rate(now)
         in_use = current if current is not None else max(self._observed, MIN_RATE)

@@ -23,6 +23,10 @@ STAGE_FAILED: Final = "STAGE_FAILED"
 
 JOB_DEADLINE_EXCEEDED: Final = "JOB_DEADLINE_EXCEEDED"
 DEPENDENCY_UNAVAILABLE: Final = "DEPENDENCY_UNAVAILABLE"
+NONSENSE_ATTEMPTS: Final = 2
+"""Attempts of a stage whose model answers nonsense: each has paid for every call it made in place,
+and a model that was wrong so often is not going to be right."""
+
 LEASE_HELD: Final = "LEASE_HELD"
 LEASE_LOST: Final = "LEASE_LOST"
 
@@ -44,11 +48,13 @@ class Again:
     delay_seconds: float | None = None
 
 
-def verdict(error: Exception) -> Fail | Again:
-    """What follows from an error of a stage's work."""
+def verdict(error: Exception, attempt: int) -> Fail | Again:
+    """What follows from an error of a stage's work in attempt `attempt` (from 1)."""
     match error:
         case ModelRejected():
             return Fail("MODEL_REJECTED")
+        case ModelOutputInvalid() if attempt >= NONSENSE_ATTEMPTS:
+            return Fail("MODEL_OUTPUT_INVALID")
         case ModelOutputInvalid():
             return Again("MODEL_OUTPUT_INVALID")
         case ModelError():

@@ -71,7 +71,7 @@ class Stage(ABC):
             self._count("retried")
             raise
         except Exception as error:
-            found = failures.verdict(error)
+            found = failures.verdict(error, record.attempt)
             if isinstance(found, failures.Fail):
                 await self._fail(task, found.reason)
                 return

@@ -11,7 +11,7 @@ import grpc.aio
 from eco2.character.v1 import character_service_pb2
 from eco2.pipeline.v1 import scan_task_pb2
 from eco2.scan.v1 import scan_service_pb2
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from services.runtime import logs
 from services.runtime.objectstore import ObjectStore
@@ -300,3 +300,13 @@ class RewardStage(Stage):
                 "no reward, the catalogue is away", job_id=task.job_id, code=str(error.code())
             )
             return None
+
+
+def _parse(into: Message, kept: bytes) -> bool:
+    """Read a checkpoint; False when it is not one of this version."""
+    try:
+        into.ParseFromString(kept)
+    except DecodeError:
+        into.Clear()
+        return False
+    return True
