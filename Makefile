@@ -45,8 +45,12 @@ types:
 imports:
 	@$(ENV)/lint-imports
 
-protos:
-	@$(ENV)/buf lint
+protos: # linted as the compiled image, since imports come from packages; `drift` keeps it current
+	@$(ENV)/buf format --diff --exit-code proto
+	@$(ENV)/buf lint gen/descriptor/eco2.binpb
+	@if git cat-file -e origin/main:gen/descriptor/eco2.binpb 2>/dev/null; then \
+		mkdir -p .eco2 && git show origin/main:gen/descriptor/eco2.binpb > .eco2/main.binpb && \
+		$(ENV)/buf breaking gen/descriptor/eco2.binpb --against .eco2/main.binpb; fi
 
 drift:
 	@$(ECO2) gen --check

@@ -51,7 +51,7 @@ def write_validate_descriptor(target: Path) -> None:
     from protovalidate._gen.buf.validate import validate_pb
 
     file = descriptor_pb2.FileDescriptorProto.FromString(validate_pb.desc().proto.to_binary())
-    file.source_code_info.location.add()  # the client generator insists on having some
+    file.source_code_info.location.add(span=[0, 0, 0])  # the client generator insists on one
     wellknown = [_loaded_file(name) for name in file.dependency]
     target.write_bytes(
         descriptor_pb2.FileDescriptorSet(file=[*wellknown, file]).SerializeToString()
