@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.helpers import create_ssl_context
-from pydantic import Field, SecretStr
+from pydantic import SecretStr
 
-from services.runtime.settings import RuntimeSettings
+from streaming.kafka.settings import KafkaSettings
+
+__all__ = ["Connection", "KafkaSettings"]
 
 REQUEST_TIMEOUT_MS = 10_000
 """A broker that does not answer for so long is taken for gone (frozen process, lost network): well
@@ -20,33 +22,6 @@ three log lines every 100 ms a client during an outage."""
 
 METADATA_MAX_AGE_MS = 60_000
 """A topic created, or given partitions, after a consumer started is noticed within this time."""
-
-
-class KafkaSettings(RuntimeSettings):
-    """Where the brokers are and how a client proves who it is."""
-
-    kafka_security_protocol: str = Field(
-        default="PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$"
-    )
-    """``PLAINTEXT`` on one machine; ``SASL_SSL`` or ``SSL`` in a cluster."""
-
-    kafka_ca_file: str = ""
-    """PEM file with the brokers' certificate authority; empty uses the system's."""
-
-    kafka_cert_file: str = ""
-    """PEM file with the client's certificate (mutual TLS)."""
-
-    kafka_key_file: str = ""
-    """PEM file with the key of `kafka_cert_file`."""
-
-    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
-    """SASL mechanism, when the protocol says SASL."""
-
-    kafka_username: str = ""
-    """SASL user."""
-
-    kafka_password: SecretStr = SecretStr("")
-    """SASL password."""
 
 
 @dataclass(frozen=True, kw_only=True)
