@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -66,8 +65,9 @@ def _passed(decision: Allow) -> Answer:
 
 
 def _refusal(decision: Deny, request: Request, origins: frozenset[str]) -> Answer:
-    metadata = tuple(sorted(decision.metadata.items()))
-    status, headers, body = _rendered(decision.reason, decision.message, metadata, request.grpc)
+    status, headers, body = _rendered(
+        decision.reason, decision.message, decision.metadata, request.grpc
+    )
     if request.origin is not None and request.origin in origins:
         headers = (
             *headers,
@@ -83,8 +83,7 @@ def _rendered(
     reason: ErrorReason.ValueType, message: str, metadata: tuple[tuple[str, str], ...], grpc: bool
 ) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
     """Status, headers and body of a refusal; there are few different ones."""
-    pairs: Mapping[str, str] = dict(metadata)
-    error = DomainError(reason, message, metadata=pairs)
+    error = DomainError(reason, message, metadata=dict(metadata))
     status = error.meaning.http_status
     headers: list[tuple[str, str]] = []
     if grpc:

@@ -8,7 +8,6 @@ server would pick is what such a request tries to find out.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
@@ -26,7 +25,7 @@ class CredentialError(Exception):
     """The request carries something in the place of a token that can't be one."""
 
     reason: Final = ErrorReason.ERROR_REASON_TOKEN_INVALID
-    metadata: Mapping[str, str] = {}
+    metadata: tuple[tuple[str, str], ...] = ()
 
 
 def access_token(cookie: str | None, authorization: str | None) -> str | None:

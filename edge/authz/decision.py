@@ -6,9 +6,7 @@ so that fetching it stays outside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
@@ -16,8 +14,6 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from edge.authz.credentials import CredentialError, access_token
 from edge.authz.rules import AccessRules
 from edge.authz.tokens import Claims, TokenError, UnknownKeyError
-
-_NO_METADATA: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,8 @@ class Deny:
     message: str
     """English, for developers; holds no secret."""
 
-    metadata: Mapping[str, str] = field(default=_NO_METADATA)
+    metadata: tuple[tuple[str, str], ...] = ()
+    """Pairs for ErrorInfo.metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,7 @@ def decide(
         return Deny(
             ErrorReason.ERROR_REASON_METHOD_NOT_EXPOSED,
             "the method is internal",
-            {"method": rule.rpc},
+            (("method", rule.rpc),),
         )
     try:
         token = access_token(request.cookie, request.authorization)

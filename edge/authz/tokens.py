@@ -54,11 +54,11 @@ class TokenError(Exception):
         self,
         message: str,
         reason: ErrorReason.ValueType = ErrorReason.ERROR_REASON_TOKEN_INVALID,
-        metadata: Mapping[str, str] | None = None,
+        metadata: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(message)
         self.reason = reason
-        self.metadata = dict(metadata or {})
+        self.metadata = metadata
 
 
 class UnknownKeyError(Exception):
@@ -114,7 +114,7 @@ def _claims(payload: Mapping[str, Any], kid: str) -> Claims:
         raise TokenError(
             "not an access token",
             ErrorReason.ERROR_REASON_TOKEN_TYPE_MISMATCH,
-            {"expected": ACCESS_TYPE},
+            (("expected", ACCESS_TYPE),),
         )
     provider = payload.get("provider", "unknown")
     texts = (payload["sid"], payload["jti"], provider)

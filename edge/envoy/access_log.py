@@ -32,7 +32,7 @@ def access_log(file: str) -> Json:
                     "http.response.status_code": "%RESPONSE_CODE%",
                     "http.response.body.bytes": "%BYTES_SENT%",
                     "http.version": "%PROTOCOL%",
-                    "url.path": "%PATH(NQ:ORIG)%",
+                    "url.path": "%PATH(NQ)%",
                     "url.domain": "%REQ(:AUTHORITY)%",
                     "client.ip": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
                     "user_agent.original": "%REQ(USER-AGENT)%",

@@ -118,6 +118,8 @@ def lua() -> Json:
         "lua.v3.Lua",
         default_source_code={"inline_string": script("filters")},
         source_codes={name: {"inline_string": script(name)} for name in ("answers", "pictures")},
+        # A script that rewrites the path must not move the request to another route.
+        clear_route_cache=False,
     )
 
 

@@ -159,15 +159,17 @@ def _passed_through(condition: Json) -> Json:
 
 
 def _plain_for_grpc() -> Json:
-    """Leave the text alone for gRPC clients."""
+    """Leave the text alone for gRPC clients.
+
+    A request the transcoder has turned into a gRPC call looks like one as well, but carries the
+    path it came with.
+    """
+    content_type = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    transcoded = {"name": "x-envoy-original-path", "present_match": True, "invert_match": True}
     return {
-        "filter": {
-            "header_filter": {
-                "header": {
-                    "name": "content-type",
-                    "string_match": {"prefix": "application/grpc"},
-                }
-            }
-        },
+        "filter": _all(
+            {"header_filter": {"header": content_type}},
+            {"header_filter": {"header": transcoded}},
+        ),
         "body_format_override": {"text_format_source": {"inline_string": _BODY}},
     }

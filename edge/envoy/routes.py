@@ -10,9 +10,12 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from eco2.errors.v1.error_reason_pb2 import ErrorReason
+
 from edge.envoy.clusters import AUTHZ, PICTURES, SSE, grpc_cluster
 from edge.envoy.settings import EdgeSettings
 from edge.envoy.signing import SIGNING, signed_route
+from services.runtime.errors import status_json
 from services.runtime.path_template import PathTemplate, parse
 from services.runtime.routes import Route, RouteTable
 
@@ -198,10 +201,26 @@ def _pictures(settings: EdgeSettings) -> Json:
         "name": "pictures",
         "match": {"safe_regex": {"regex": PICTURE_PATHS}, **_verb("GET", "HEAD")},
         "route": {"cluster": PICTURES, "timeout": "30s", "retry_policy": _retry_unsent()},
-        "metadata": {"filter_metadata": {LUA: {"bucket": settings.s3_bucket}}},
-        "request_headers_to_remove": ["cookie", "authorization", "origin"],
+        "metadata": {
+            "filter_metadata": {
+                LUA: {
+                    "bucket": settings.s3_bucket,
+                    "missing": status_json(
+                        ErrorReason.ERROR_REASON_ROUTE_NOT_FOUND, "no such picture"
+                    ).decode(),
+                    "failing": status_json(
+                        ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+                        "the object storage does not answer",
+                        dependency=PICTURES,
+                    ).decode(),
+                }
+            }
+        },
         "response_headers_to_add": [
-            _header("cache-control", "public, max-age=31536000, immutable"),
+            {
+                **_header("cache-control", "public, max-age=31536000, immutable"),
+                "append_action": "ADD_IF_ABSENT",
+            },
             _header("content-security-policy", "default-src 'none'; sandbox"),
         ],
         "typed_per_filter_config": {
