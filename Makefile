@@ -66,7 +66,7 @@ lock: ## Resolve requirements*.in again, with hashes
 	@.eco2/lock/bin/python -m pip install --quiet uv
 	@for name in requirements requirements-dev; do \
 		.eco2/lock/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate \
-			--python-version 3.11 --custom-compile-command 'make lock' $(LOCK_ARGS) \
+			--universal --python-version 3.11 --custom-compile-command 'make lock' $(LOCK_ARGS) \
 			--output-file $$name.txt $$name.in || exit 1; \
 	done
 
