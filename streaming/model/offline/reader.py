@@ -1,0 +1,150 @@
+"""Looks at a photo in one way after the other until what was read tells its class."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from streaming.model.offline.evidence import Evidence, Verdict
+from streaming.model.offline.lexicon import Lexicon
+from streaming.model.offline.match import hits, lines
+from streaming.model.offline.tesseract import Tesseract, Word
+from streaming.model.offline.views import Photo, View
+from streaming.model.provider import ModelTimeout
+
+_SURE_WORD: Final = 0.85
+READABLE_SYLLABLES: Final = 6
+"""Syllables read with confidence from which print counts as the right way up. On the pictures to
+tune on upright print gave 10–50 of them and upside-down print 0–7."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a photo told."""
+
+    verdict: Verdict
+    terms: tuple[str, ...]
+    """Terms of the lexicon that were read, the clearest first."""
+
+    views: tuple[str, ...]
+    """Ways of looking that were tried."""
+
+    seconds: float
+
+
+def sure_syllables(words: Sequence[Word]) -> int:
+    """How many Hangul syllables tesseract is confident about."""
+    return sum(
+        sum("가" <= sign <= "힣" for sign in word.text)
+        for word in words
+        if word.confidence >= _SURE_WORD
+    )
+
+
+class Reader:
+    """Reads photos, at most `concurrency` at a time; a photo gets about `budget_seconds`."""
+
+    def __init__(
+        self,
+        tesseract: Tesseract,
+        lexicon: Lexicon,
+        *,
+        concurrency: int = 2,
+        budget_seconds: float = 6.0,
+    ) -> None:
+        self._tesseract = tesseract
+        self._lexicon = lexicon
+        self._budget_seconds = budget_seconds
+        self._places = asyncio.Semaphore(concurrency)
+
+    async def read(self, data: bytes) -> Reading:
+        """The print on the photo and what it tells.
+
+        Raises ModelRejected (no picture), ModelUnavailable (no tesseract), or ModelTimeout when
+        not even one view could be read in time.
+        """
+        async with self._places:
+            started = time.monotonic()
+            photo = await asyncio.to_thread(Photo.unpacked, data)
+            search = _Search(self._tesseract, self._lexicon, started + self._budget_seconds)
+            await search.run(photo)
+        return Reading(
+            verdict=search.evidence.verdict(),
+            terms=tuple(sorted(search.evidence.terms, key=lambda t: -search.evidence.terms[t])),
+            views=tuple(search.tried),
+            seconds=time.monotonic() - started,
+        )
+
+
+class _Search:
+    """One photo's way through the views."""
+
+    def __init__(self, tesseract: Tesseract, lexicon: Lexicon, deadline: float) -> None:
+        self._tesseract = tesseract
+        self._lexicon = lexicon
+        self._deadline = deadline
+        self.evidence = Evidence()
+        self.tried: list[str] = []
+        self._timed_out: ModelTimeout | None = None
+
+    async def run(self, photo: Photo) -> None:
+        """Try views until the evidence decides, time is up or nothing is left to try."""
+        async for _ in self._looks(photo):
+            if self.evidence.verdict().decisive or time.monotonic() >= self._deadline:
+                break
+        if not self.tried and self._timed_out is not None:
+            raise self._timed_out
+
+    async def _looks(self, photo: Photo) -> AsyncIterator[None]:
+        upright = await self._syllables(partial(photo.levelled, 0))
+        yield
+        turn = 0
+        if upright < READABLE_SYLLABLES:
+            upside_down = await self._syllables(partial(photo.levelled, 180))
+            yield
+            turn = 180 if upside_down > upright else 0
+            upright = max(upright, upside_down)
+        sheets: list[Callable[[int], View | None]] = [
+            photo.words,
+            photo.letters,
+            partial(photo.words, sharpened=True),
+        ]
+        for sheet in sheets:
+            await self._syllables(partial(sheet, turn))
+            yield
+        flat = await asyncio.to_thread(photo.straightened)
+        if flat is not None:
+            around = (turn, 180 - turn) if upright < READABLE_SYLLABLES else (turn,)
+            for way in around:
+                await self._syllables(partial(flat.levelled, way))
+                yield
+                await self._syllables(partial(flat.words, way))
+                yield
+        if upright < READABLE_SYLLABLES:
+            await self._syllables(partial(photo.words, 180 - turn))
+            yield
+            await self._syllables(photo.whole)
+            yield
+            for quarter in (90, 270):
+                await self._syllables(partial(photo.levelled, quarter))
+                yield
+        await self._syllables(partial(photo.enlarged, turn))
+        yield
+
+    async def _syllables(self, make: Callable[[], View | None]) -> int:
+        """Read one view, add what it shows to the evidence; its confident syllables."""
+        view = await asyncio.to_thread(make)
+        if view is None:
+            return 0
+        try:
+            words = await self._tesseract.read(view.png, layout=view.layout)
+        except ModelTimeout as failure:
+            self._timed_out = failure  # texture read as text; another view may be quicker
+            return 0
+        self.tried.append(view.name)
+        self.evidence.add(hits(lines(words), self._lexicon))
+        return sure_syllables(words)

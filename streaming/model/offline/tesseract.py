@@ -1,0 +1,130 @@
+"""tesseract as a child process: a picture in, words with places and confidences out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from dataclasses import dataclass
+from typing import Final
+
+from streaming.model.provider import ModelTimeout, ModelUnavailable
+
+LANGUAGES: Final = ("kor",)
+"""Trained data that has to be installed. `kor` knows Latin letters and digits as well; adding
+`eng` cost half as much again and read fewer marks on the pictures to tune on."""
+
+INSTALL: Final = "apt-get install tesseract-ocr tesseract-ocr-kor"
+_LOWEST_CONFIDENCE: Final = 0.0
+_WORD_LEVEL: Final = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word tesseract read, in the pixels of the picture it was given."""
+
+    text: str
+    confidence: float
+    """0–1."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    row: tuple[int, int, int] = (0, 0, 0)
+    """Block, paragraph and line tesseract put it in."""
+
+
+def parse(tsv: str) -> tuple[Word, ...]:
+    """The words in tesseract's TSV output, blank ones left out."""
+    words: list[Word] = []
+    for line in tsv.splitlines()[1:]:
+        cells = line.split("\t")
+        if len(cells) != 12 or cells[0] != _WORD_LEVEL:
+            continue
+        text = cells[11].strip()
+        confidence = float(cells[10]) / 100
+        if not text or confidence < _LOWEST_CONFIDENCE:
+            continue
+        left, top, width, height = (int(cell) for cell in cells[6:10])
+        row = (int(cells[2]), int(cells[3]), int(cells[4]))
+        words.append(Word(text, confidence, left, top, width, height, row))
+    return tuple(words)
+
+
+class Tesseract:
+    """Runs the tesseract binary, at most `concurrency` at a time, one thread each.
+
+    `timeout_seconds` bounds one run once it has started; waiting for a free place is not counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        binary: str = "tesseract",
+        concurrency: int = 2,
+        timeout_seconds: float = 8.0,
+    ) -> None:
+        self._binary = binary
+        self._places = asyncio.Semaphore(concurrency)
+        self._timeout_seconds = timeout_seconds
+        self._environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+        self._found: str | None = None
+
+    async def check(self) -> None:
+        """Raise :class:`ModelUnavailable` unless the binary and its trained data are installed."""
+        listed = await self._run(["--list-langs"], b"")
+        installed = set(listed.decode("utf-8", "replace").split())
+        lacking = [language for language in LANGUAGES if language not in installed]
+        if lacking:
+            raise ModelUnavailable(
+                f"tesseract has no trained data for {', '.join(lacking)}; install it: {INSTALL}"
+            )
+
+    async def read(self, png: bytes, *, layout: int) -> tuple[Word, ...]:
+        """Read an encoded picture. `layout` is tesseract's page segmentation mode (``--psm``).
+
+        Raises ModelUnavailable (not installed, or it failed) or ModelTimeout.
+        """
+        arguments = ["stdin", "stdout", "-l", "+".join(LANGUAGES), "--psm", str(layout)]
+        out = await self._run([*arguments, "--dpi", "150", "tsv"], png)
+        return parse(out.decode("utf-8", "replace"))
+
+    def _path(self) -> str:
+        if self._found is None:
+            self._found = shutil.which(self._binary)
+        if self._found is None:
+            raise ModelUnavailable(f"{self._binary} is not installed; install it: {INSTALL}")
+        return self._found
+
+    async def _run(self, arguments: list[str], data: bytes) -> bytes:
+        path = self._path()
+        async with self._places:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    path,
+                    *arguments,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    env=self._environment,
+                )
+            except OSError as failure:
+                raise ModelUnavailable(f"tesseract can't be started: {failure}") from failure
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    out, complaint = await process.communicate(data)
+            except TimeoutError as failure:
+                raise ModelTimeout(
+                    f"tesseract took longer than {self._timeout_seconds:g} s"
+                ) from failure
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+        if process.returncode != 0:
+            reason = complaint.decode("utf-8", "replace").strip().splitlines()
+            raise ModelUnavailable(
+                f"tesseract ended with {process.returncode}: {reason[-1] if reason else '-'}"
+            )
+        return out
