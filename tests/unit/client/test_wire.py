@@ -21,7 +21,7 @@ for _proto in our_protos():
 
 def _messages() -> list[Descriptor]:
     pool = descriptor_pool.Default()
-    found = []
+    found: list[Descriptor] = []
     for proto in our_protos():
         file = pool.FindFileByName(proto)
         found.extend(file.message_types_by_name.values())
@@ -47,14 +47,14 @@ def _scalar(field: FieldDescriptor) -> st.SearchStrategy[Any]:
         return st.floats(allow_nan=False)
     if field.type == FieldDescriptor.TYPE_BYTES:
         return st.binary(max_size=8)
-    if field.type == FieldDescriptor.TYPE_ENUM:
+    if field.type == FieldDescriptor.TYPE_ENUM and field.enum_type is not None:
         return st.sampled_from([value.number for value in field.enum_type.values])
     raise AssertionError(f"{field.full_name}: type {field.type} has no strategy")
 
 
 def _filled(descriptor: Descriptor, data: st.DataObject, depth: int = 0) -> Any:
     """A message of the servers' runtime with fields drawn at random."""
-    message = message_factory.GetMessageClass(descriptor)()
+    message: Any = message_factory.GetMessageClass(descriptor)()
     if descriptor.full_name == "google.protobuf.Timestamp":
         message.seconds = data.draw(st.integers(0, 4_102_444_800))
         message.nanos = data.draw(st.integers(0, 999)) * 1_000_000
