@@ -60,7 +60,11 @@ def virtual_host(settings: EdgeSettings, table: RouteTable) -> Json:
         "routes": [*_routes(settings, table)],
         "typed_per_filter_config": {CORS: cors_policy(settings)},
         "request_headers_to_add": [_header("x-eco2-edge", "1")],
-        "response_headers_to_add": [_header("x-content-type-options", "nosniff")],
+        "response_headers_to_add": [
+            _header("x-content-type-options", "nosniff"),
+            # CORS answers differ by origin, so a cache must keep them apart.
+            {**_header("vary", "origin"), "append_action": "APPEND_IF_EXISTS_OR_ADD"},
+        ],
         "response_headers_to_remove": ["x-powered-by"],
     }
 

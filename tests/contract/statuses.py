@@ -36,5 +36,7 @@ def assert_readable(answer: httpx.Response) -> None:
     """The app may read the answer."""
     assert answer.headers.get_list("access-control-allow-origin") == [ORIGIN]
     assert answer.headers.get_list("access-control-allow-credentials") == ["true"]
+    if answer.request.method != "OPTIONS":  # a preflight is cached by origin anyway
+        assert "origin" in answer.headers["vary"]
     exposed = answer.headers["access-control-expose-headers"].lower()
     assert {name.strip() for name in exposed.split(",")} == {"retry-after", "x-request-id"}
