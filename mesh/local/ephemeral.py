@@ -118,6 +118,16 @@ class EphemeralParts:
         """Process id of a part that is running; for tests that kill it."""
         return self._running[part][1].pid
 
+    def restart(self, part: str) -> None:
+        """Kill a running part (SIGKILL) and start it again on its data and ports.
+
+        Blocks until it is ready: call it with :func:`asyncio.to_thread` beside a running loop.
+        """
+        again, child = self._running.pop(part)
+        process.kill(child)
+        child.wait()
+        self._running[part] = self._starter.submit(self._start, again).result()
+
     def close(self) -> None:
         """Stop what runs, last started first, and remove the data."""
         try:

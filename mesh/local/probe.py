@@ -30,15 +30,38 @@ async def _connection(
 
 
 async def http(host: str, port: int, path: str, *, method: str = "GET") -> tuple[int, str]:
-    """Status and body of one HTTP/1.0 exchange; raises ConnectionError for anything else."""
+    """Status and body of one HTTP/1.1 exchange; raises ConnectionError for anything else."""
+    request = (
+        f"{method} {path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        "Connection: close\r\nContent-Length: 0\r\n\r\n"
+    )
     async with _connection(host, port) as (reader, writer):
-        request = f"{method} {path} HTTP/1.0\r\nHost: {host}:{port}\r\nContent-Length: 0\r\n\r\n"
         writer.write(request.encode("ascii"))
-        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
     words = head.split(None, 2)
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
         raise ConnectionError("the answer is not HTTP")
+    if b"transfer-encoding: chunked" in head.lower():
+        body = dechunked(body)
     return int(words[1]), body.decode(errors="replace")
+
+
+def dechunked(body: bytes) -> bytes:
+    """A body without its chunk framing (RFC 9112 §7.1); ConnectionError when it is cut off."""
+    joined: list[bytes] = []
+    rest = body
+    while True:
+        size_line, found, rest = rest.partition(b"\r\n")
+        try:
+            size = int(size_line.partition(b";")[0], 16)
+        except ValueError:
+            raise ConnectionError("the answer is cut off") from None
+        if size == 0:
+            return b"".join(joined)
+        if not found or len(rest) < size + 2:
+            raise ConnectionError("the answer is cut off")
+        joined.append(rest[:size])
+        rest = rest[size + 2 :]
 
 
 async def http_ok(host: str, port: int, path: str) -> None:

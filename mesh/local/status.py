@@ -55,7 +55,9 @@ def measure(paths: Paths) -> Status:
     now = time.time()
     rows = tuple(_row(name, part, now) for name, part in known.parts.items())
     ours = {group.name for group in GROUPS}
-    python = sum(row.rss_mib or 0 for row in rows if row.name in ours) + (_rss(supervisor) or 0)
+    python = sum(row.rss_mib or 0 for row in rows if row.name in ours) + (
+        _rss(supervisor, family=False) or 0
+    )
     up = known.phase == "ready" and all(row.state in {"ready", "done"} for row in rows)
     return Status(up, known.phase, supervisor, known.message, known.replaced, rows, python)
 
@@ -66,15 +68,15 @@ def _row(name: str, part: state.PartStatus, now: float) -> Row:
     return Row(name, part.state, part.pid, part.ports, uptime, rss, part.restarts)
 
 
-def _rss(pid: int) -> float | None:
-    """Resident MiB of a process and its children; None when it is gone."""
+def _rss(pid: int, *, family: bool = True) -> float | None:
+    """Resident MiB of a process, its children included on request; None when it is gone."""
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
+        members = [process, *(process.children(recursive=True) if family else ())]
     except psutil.Error:
         return None
     total = 0
-    for member in family:
+    for member in members:
         try:
             total += member.memory_info().rss
         except psutil.Error:
