@@ -115,7 +115,7 @@ async def ensure_topics(
         drift = tuple(difference for difference in differences if not difference.repairable)
         return Outcome(topics=len(wanted), changed=changed, drift=drift)
     except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-        raise AdminError(f"Kafka: {type(error).__name__}: {error}") from error
+        raise AdminError(str(error) or type(error).__name__) from error
     finally:
         await client.close()
 

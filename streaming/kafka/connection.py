@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka.helpers import create_ssl_context
 from pydantic import SecretStr
 
+from streaming.kafka.quiet import quieten
 from streaming.kafka.settings import KafkaSettings
 
 __all__ = ["Connection", "KafkaSettings"]
@@ -20,7 +21,7 @@ RETRY_BACKOFF_MS = 250
 """Pause between two tries of anything while brokers are away. The client's default of 100 ms is
 three log lines every 100 ms a client during an outage."""
 
-METADATA_MAX_AGE_MS = 60_000
+METADATA_MAX_AGE_MS = 30_000
 """A topic created, or given partitions, after a consumer started is noticed within this time."""
 
 
@@ -59,6 +60,7 @@ class Connection:
 
     def client_options(self) -> dict[str, Any]:
         """Keyword arguments common to the producer, consumer and admin clients."""
+        quieten()
         options: dict[str, Any] = {
             "bootstrap_servers": [part.strip() for part in self.bootstrap.split(",")],
             "security_protocol": self.security_protocol,

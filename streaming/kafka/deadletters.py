@@ -74,7 +74,7 @@ class DeadLetter:
         stem, marker, _ = name.rpartition(".retry.")
         return stem if marker else name
 
-    def message(self, topics: Mapping[str, Topic] = CATALOGUE) -> dict[str, Any] | None:
+    def message(self, topics: Mapping[str, Topic] = CATALOGUE) -> Any:
         """The decoded message in protobuf's JSON mapping; None when the bytes are not one."""
         topic = topics.get(self.topic)
         if topic is None or self.value is None:
@@ -231,7 +231,7 @@ async def open_queues(connection: Connection | str, names: Iterable[str]) -> Asy
         await consumer.start()
         yield Queues(consumer, partitions)
     except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-        raise DeadLetterError(f"Kafka: {type(error).__name__}: {error}") from error
+        raise DeadLetterError(f"Kafka: {str(error) or type(error).__name__}") from error
     finally:
         await consumer.stop()
 
@@ -244,7 +244,7 @@ async def _partitions_of(
         await admin.start()
         known = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
     except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-        raise DeadLetterError(f"Kafka: {type(error).__name__}: {error}") from error
+        raise DeadLetterError(f"Kafka: {str(error) or type(error).__name__}") from error
     finally:
         await admin.close()
     missing = [name for name in names if name not in known]

@@ -187,8 +187,15 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # the library sh
 
     @property
     def assigned(self) -> bool:
-        """Whether the group gave this member an assignment (maybe an empty one) that holds."""
-        return self._settled
+        """Whether the group gave this member an assignment that holds, maybe an empty one when
+        there are more members than partitions; not while a topic does not exist yet.
+        """
+        consumer = self._consumer
+        return (
+            self._settled
+            and consumer is not None
+            and all(consumer.partitions_for_topic(name) for name in self._topics)
+        )
 
     # -- reading --------------------------------------------------------------------------------
 

@@ -1,0 +1,49 @@
+"""Keeps the client library's log readable while brokers are away."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+
+WINDOW_SECONDS: Final = 10.0
+
+_LOGGERS: Final = (
+    "aiokafka.client",
+    "aiokafka.conn",
+    "aiokafka.consumer.fetcher",
+    "aiokafka.consumer.group_coordinator",
+    "aiokafka.producer.sender",
+)
+"""Those that repeat themselves every few hundred milliseconds of an outage."""
+
+
+class OncePerWindow(logging.Filter):
+    """Lets the same message (by its template) pass once in `seconds`, with the number left out."""
+
+    def __init__(self, seconds: float = WINDOW_SECONDS) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._seen: dict[tuple[int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether `record` is written."""
+        key = (record.levelno, str(record.msg))
+        now = time.monotonic()
+        began, left_out = self._seen.get(key, (None, 0))
+        if began is not None and now - began < self._seconds:
+            self._seen[key] = (began, left_out + 1)
+            return False
+        self._seen[key] = (now, 0)
+        if left_out:
+            record.msg = f"{record.msg} ({left_out} more like it)"
+        return True
+
+
+_FILTER: Final = OncePerWindow()
+
+
+def quieten() -> None:
+    """Limit the library's repetitions in this process; idempotent."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_FILTER)

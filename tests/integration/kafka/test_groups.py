@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+
+from mesh.local.ephemeral import EphemeralParts
+from streaming.kafka.consumer import Record, Runner, Timing
+from streaming.kafka.producer import DeliveryError, Producer
+from tests.integration.kafka.conftest import QUICK, Recorder, Topics, consuming, send_all
+from tests.wait import until
+
+pytestmark = pytest.mark.parts
+
+ROOT = Path(__file__).parents[3]
+
+
+async def test_what_a_killed_process_was_doing_is_done_by_another(
+    topics: Topics, producer: Producer
+) -> None:
+    topic = await topics.make(retry=())
+    names = [str(n) for n in range(60)]
+    await send_all(producer, topic, names)
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.integration.kafka.worker",
+        topics.bootstrap,
+        topic.name,
+        topic.name,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'gen/python'}", "PATH": ""},
+    )
+    assert worker.stdout is not None
+    finished_there: set[str] = set()
+    while len(finished_there) < 40:  # all but every third, which hang
+        line = await asyncio.wait_for(worker.stdout.readline(), 30)
+        assert line, "the worker ended by itself"
+        finished_there.add(line.decode().strip())
+    worker.send_signal(signal.SIGKILL)
+    await worker.wait()
+
+    recorder = Recorder()
+    runner = Runner(
+        {topic: recorder.handle},
+        group_id=topic.name,
+        connection=topics.bootstrap,
+        producer=producer,
+        timing=QUICK,
+    )
+    async with consuming(runner):
+        await until(
+            lambda: finished_there | set(recorder.done) == set(names),
+            within_seconds=20,
+            what="every record done by one of the two",
+        )
+        await until(lambda: sum(runner.lag().values()) == 0, what="all committed")
+    assert set(recorder.done) >= set(names) - finished_there
+
+
+async def test_long_handlers_live_through_rebalances_and_run_once_a_process(
+    topics: Topics, producer: Producer
+) -> None:
+    topic = await topics.make(partitions=6)
+    names = [f"long-{n}" for n in range(24)]
+
+    async def script(record: Record[StringValue]) -> None:
+        if record.message.value.startswith("long"):
+            await asyncio.sleep(7)
+
+    first, second = Recorder(script), Recorder(script)
+
+    def runner(recorder: Recorder) -> Runner:
+        return Runner(
+            {topic: recorder.handle},
+            group_id=topic.name,
+            connection=topics.bootstrap,
+            producer=producer,
+            timing=QUICK,
+        )
+
+    async with consuming(runner(first), drain_seconds=10) as one:
+        await send_all(producer, topic, names)
+        await until(lambda: len(first.running) == len(names), what="all of them running")
+        async with consuming(runner(second), drain_seconds=0.6):
+            await until(lambda: second.running, what="the other member having taken some over")
+            taken_over = set(second.running)
+        # the other member gave up: its partitions come back while the first still works on them
+        await send_all(producer, topic, ["short-1", "short-2", "short-3"])
+        await until(
+            lambda: len(first.done) == len(names) + 3, within_seconds=20, what="everything done"
+        )
+        await until(lambda: one.lag() and sum(one.lag().values()) == 0, what="all committed")
+    assert taken_over
+    assert second.done == []
+    assert Counter(first.started).most_common(1)[0][1] == 1, "nothing was started twice"
+    assert sum((await topics.committed(topic.name)).values()) == len(names) + 3
+
+
+async def test_a_saturated_member_stays_in_its_group(topics: Topics, producer: Producer) -> None:
+    topic = await topics.make(partitions=2, retry=())
+    release = asyncio.Event()
+
+    async def script(record: Record[StringValue]) -> None:
+        await release.wait()
+
+    recorder = Recorder(script)
+    timing = Timing(
+        session_timeout_seconds=6.0,
+        heartbeat_seconds=0.3,
+        max_poll_interval_seconds=1.0,
+        poll_seconds=0.2,
+        commit_seconds=0.1,
+    )
+    runner = Runner(
+        {topic: recorder.handle},
+        group_id=topic.name,
+        connection=topics.bootstrap,
+        producer=producer,
+        max_in_flight=4,
+        timing=timing,
+    )
+    await send_all(producer, topic, [str(n) for n in range(300)])
+    async with consuming(runner):
+        await until(lambda: len(recorder.running) == 4, what="saturation")
+        # longer than a member that stops polling would be kept
+        for _ in range(20):
+            await asyncio.sleep(0.1)
+            await runner.ready()
+            assert len(recorder.started) == 4
+        release.set()
+        await until(lambda: len(recorder.done) == 300, what="the backlog worked off")
+        await until(lambda: sum(runner.lag().values()) == 0, what="all committed")
+    assert recorder.most_running == 4
+    assert len(recorder.started) == 300, "no rebalance made it start anything again"
+
+
+async def test_a_saturated_topic_holds_up_no_other(topics: Topics, producer: Producer) -> None:
+    busy, free = await topics.make(retry=()), await topics.make(retry=())
+    release = asyncio.Event()
+
+    async def script(record: Record[StringValue]) -> None:
+        if record.topic is busy:
+            await release.wait()
+
+    recorder = Recorder(script)
+    runner = Runner(
+        {busy: recorder.handle, free: recorder.handle},
+        group_id=busy.name,
+        connection=topics.bootstrap,
+        producer=producer,
+        max_in_flight={busy.name: 2},
+        timing=QUICK,
+    )
+    async with consuming(runner):
+        await send_all(producer, busy, [f"busy-{n}" for n in range(200)])
+        await until(lambda: len(recorder.running) == 2, what="saturation")
+        await send_all(producer, free, [f"free-{n}" for n in range(50)])
+        await until(lambda: len(recorder.done) == 50, what="the other topic's records done")
+        assert all(name.startswith("free") for name in recorder.done)
+        release.set()
+        await until(lambda: len(recorder.done) == 250, what="the rest")
+
+
+async def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
+    topics: Topics, parts: EphemeralParts
+) -> None:
+    topic = await topics.make(retry=())
+    producer = Producer(topics.bootstrap, send_timeout_seconds=1.0)
+    await producer.start()
+    recorder = Recorder(lambda record: asyncio.sleep(0.05))
+    acknowledged: list[str] = []
+    refused: list[str] = []
+    restarted = asyncio.Event()
+
+    async def load() -> None:
+        """Sends until a while after the restart; what was refused is sent again, as a sweeper
+        does.
+        """
+        number = 0
+        after = 0
+        while after < 100:
+            number += 1
+            after += restarted.is_set()
+            name = str(number)
+            try:
+                await producer.send(topic, name, StringValue(value=name))
+                acknowledged.append(name)
+            except DeliveryError:
+                refused.append(name)
+                after = 0
+
+    runner = Runner(
+        {topic: recorder.handle},
+        group_id=topic.name,
+        connection=topics.bootstrap,
+        producer=producer,
+        timing=QUICK,
+    )
+    async with consuming(runner):
+        loading = asyncio.create_task(load())
+        await until(lambda: len(recorder.done) > 50, what="load")
+        await asyncio.to_thread(parts.restart, "kafka")
+        restarted.set()
+        async with asyncio.timeout(30):
+            await loading
+        for name in refused:
+            await producer.send(topic, name, StringValue(value=name), timeout_seconds=10)
+        wanted = {*acknowledged, *refused}
+        await until(
+            lambda: set(recorder.done) >= wanted, within_seconds=30, what="every record handled"
+        )
+        await until(lambda: sum(runner.lag().values()) == 0, what="all committed")
+    await producer.stop()
+    assert len(acknowledged) > 100
+
+
+async def test_a_producer_without_a_broker_starts_and_refuses_in_time(topics: Topics) -> None:
+    topic = await topics.make()
+    producer = Producer("127.0.0.1:1", send_timeout_seconds=0.3)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await producer.start()
+    with pytest.raises(DeliveryError, match="within"):
+        await producer.send(topic, "k", StringValue(value="x"))
+    with pytest.raises(DeliveryError):
+        await producer.check()
+    assert loop.time() - began < 1.0
+    await producer.stop()
+
+
+async def test_a_message_of_another_type_is_refused(topics: Topics, producer: Producer) -> None:
+    topic = await topics.make(message="google.protobuf.BoolValue")
+    with pytest.raises(ValueError, match=r"carries google\.protobuf\.BoolValue"):
+        await producer.send(topic, "k", StringValue(value="x"))
