@@ -77,5 +77,5 @@ def granted(
         source=SOURCE,
         job_id=task.job_id,
     )
-    fact.granted_at.FromNanoseconds(int(now_seconds * 1e9))
+    fact.granted_at.FromMilliseconds(round(now_seconds * 1000))
     return fact

@@ -51,7 +51,7 @@ class ScanDouble(scan_service_pb2_grpc.ScanServiceServicer):
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such job")
         return self.jobs[job_id]
 
-    async def CompleteJob(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def CompleteJob(self, request: Any, context: Any) -> Any:
         job = await self._job(request.job_id, context)
         if job.status == "processing":
             job.status = "completed"
@@ -59,7 +59,7 @@ class ScanDouble(scan_service_pb2_grpc.ScanServiceServicer):
             self.results[job.job_id] = request.result
         return scan_service_pb2.CompleteJobResponse(job=job)
 
-    async def FailJob(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def FailJob(self, request: Any, context: Any) -> Any:
         job = await self._job(request.job_id, context)
         if job.status == "processing":
             job.status, job.error_reason, job.error_message = "failed", request.reason, "실패"
@@ -73,7 +73,7 @@ class CharacterDouble(character_service_pb2_grpc.CharacterServiceServicer):
         self.calls = 0
         self.unavailable = False
 
-    async def MatchCharacter(self, request: Any, context: Any) -> Any:  # noqa: N802
+    async def MatchCharacter(self, request: Any, context: Any) -> Any:
         self.calls += 1
         if self.unavailable:
             await context.abort(grpc.StatusCode.INTERNAL, "switched off")
