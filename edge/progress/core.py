@@ -52,15 +52,17 @@ class ProgressCore:
     ) -> None:
         self._settings = settings
         self._histories = Histories(commands)
-        self._tail = ShardTail(blocking, self._deliver, self._replay_shards)
+        self._streams: dict[str, list[Subscription]] = {}
+        self._tail = ShardTail(
+            blocking, wanted=self._streams, deliver=self._deliver, gap=self._replay_shards
+        )
         self._endings = Endings(
             sources,
             ended=self._end,
-            is_watched=lambda job_id: job_id in self._streams,
+            watched=self._streams,
             poll_seconds=settings.progress_job_poll_seconds,
             polls_per_second=settings.progress_job_polls_per_second,
         )
-        self._streams: dict[str, list[Subscription]] = {}
         self._of_user: Counter[str] = Counter()
         self._draining = False
         self._closed_one = asyncio.Event()
@@ -215,7 +217,6 @@ class ProgressCore:
         affected = frozenset(shards)
         if not affected:
             return
-        metrics.GAPS.inc(len(affected))
         for streams in self._streams.values():
             for stream in streams:
                 if stream.shard in affected:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Final
 
 from edge.progress import metrics
@@ -17,8 +17,8 @@ TICK_SECONDS: Final = 0.1
 class Endings:
     """Asks the domains about watched jobs, gently: once a job, never once a client.
 
-    `ended(job_id, event)` gets the last event of a job that has ended; `is_watched` says whether
-    anybody still wants to know.
+    `ended(job_id, event)` gets the last event of a job that has ended; `watched` are those
+    somebody still wants to know about.
     """
 
     def __init__(
@@ -26,13 +26,13 @@ class Endings:
         sources: Mapping[str, JobSource],
         *,
         ended: Callable[[str, StoredEvent], None],
-        is_watched: Callable[[str], bool],
+        watched: Container[str],
         poll_seconds: float,
         polls_per_second: float,
     ) -> None:
         self._sources = sources
         self._ended = ended
-        self._is_watched = is_watched
+        self._watched = watched
         self._poll_seconds = poll_seconds
         self._per_tick = max(1, round(polls_per_second * TICK_SECONDS))
         self._due: list[tuple[float, str]] = []
@@ -84,7 +84,7 @@ class Endings:
 
     async def _ask(self, job_id: str) -> None:
         repeat = self._repeat.pop(job_id)
-        if not self._is_watched(job_id):
+        if job_id not in self._watched:
             return
         try:
             job = await self.look_up(job_id, None)

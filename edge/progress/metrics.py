@@ -27,7 +27,7 @@ REFILLED = Counter(
     "sse_gateway_queue_refilled_total", "Streams that fell behind and went on by replay."
 )
 REPLAYED = Counter("sse_gateway_events_replayed_total", "Events served from the jobs' streams.")
-GAPS = Counter("sse_gateway_gaps_total", "Times a shard's watchers were replayed, by shard.")
+GAPS = Counter("sse_gateway_gaps_total", "Times a stream noticed that it had missed an event.")
 SNAPSHOT_HITS = Counter("sse_gateway_state_snapshot_hits_total", "Jobs found in Redis.")
 SNAPSHOT_MISSES = Counter("sse_gateway_state_snapshot_misses_total", "Jobs Redis did not know.")
 LATENCY = Histogram(

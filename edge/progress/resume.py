@@ -1,12 +1,13 @@
 """Where a stream goes on: what a client has seen, and which of a job's events it still needs.
 
 An event's id is its place in the job's stream. Text comes as tokens, and a client that joins late
-gets those so far as one ``token_recovery`` (contract §5.3), whose id is ``recovery:<seq>``.
+gets those so far together as ``token_recovery`` (contract §5.3), whose id is ``recovery:<seq>``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,10 @@ from streaming.progress.event import START, StoredEvent, StreamId
 
 RECOVERY: Final = "token_recovery"
 SNAPSHOT: Final = "snapshot"
+
+CLOCKS_APART_MS: Final = 60_000
+"""How far the clock of Redis, which makes the ids, may be ahead of ours."""
+
 _RECOVERY_PREFIX: Final = "recovery:"
 
 
@@ -34,10 +39,11 @@ class Resume:
         return self.after == START and self.recovered is None and self.tokens is None
 
 
-def parse(last_event_id: str, last_token_seq: str = "") -> Resume:
+def parse(last_event_id: str, last_token_seq: str = "", *, now_ms: int) -> Resume:
     """Read the header ``Last-Event-ID`` and the parameter ``last_token_seq``.
 
-    What can't be read counts as not sent: the client then gets everything again.
+    What can't be read, or lies in the future of `now_ms` (Unix time), counts as not sent: the
+    client then gets everything again.
     """
     last_event_id = last_event_id.strip()
     if last_event_id.startswith(_RECOVERY_PREFIX):
@@ -45,10 +51,10 @@ def parse(last_event_id: str, last_token_seq: str = "") -> Resume:
         if seq is not None:
             return Resume(recovered=seq)
     else:
-        try:
-            return Resume(after=StreamId.parse(last_event_id))
-        except ValueError:
-            pass
+        with suppress(ValueError):
+            after = StreamId.parse(last_event_id)
+            if after.ms <= now_ms + CLOCKS_APART_MS:
+                return Resume(after=after)
     return Resume(tokens=_number(last_token_seq))
 
 
@@ -74,26 +80,24 @@ def remaining(events: Sequence[StoredEvent], resume: Resume) -> list[StoredEvent
     seen = resume.recovered if resume.recovered is not None else resume.tokens
     if seen is not None:
         return [event for event in events if not event.is_token or event.seq > seen]
-    return _with_snapshot(events)
+    return _with_snapshots(events)
 
 
-def _with_snapshot(events: Sequence[StoredEvent]) -> list[StoredEvent]:
-    """The events with one snapshot at the place of the last token instead of all tokens.
+def _with_snapshots(events: Sequence[StoredEvent]) -> list[StoredEvent]:
+    """The events with every run of tokens replaced by one snapshot of the text up to there.
 
-    A job that has ended needs none: its last event carries the whole answer.
+    One snapshot a run, not one for all: a client may leave between any two events, and what it has
+    by then must be the text up to its last id. A job that has ended needs none, because its last
+    event carries the whole answer.
     """
-    tokens = [event for event in events if event.is_token]
-    if not tokens:
-        return list(events)
-    last = tokens[-1]
-    snapshot = last._replace(
-        stage=RECOVERY,
-        status=SNAPSHOT,
-        content="".join(token.content or "" for token in tokens),
-    )
-    ended = any(event.is_terminal for event in events)
-    return [
-        snapshot if event is last else event
-        for event in events
-        if not event.is_token or (event is last and not ended)
-    ]
+    if any(event.is_terminal for event in events):
+        return [event for event in events if not event.is_token]
+    text, needed = "", []
+    for place, event in enumerate(events):
+        if not event.is_token:
+            needed.append(event)
+            continue
+        text += event.content or ""
+        if place + 1 == len(events) or not events[place + 1].is_token:
+            needed.append(event._replace(stage=RECOVERY, status=SNAPSHOT, content=text))
+    return needed

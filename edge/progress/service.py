@@ -38,7 +38,7 @@ class ProgressServicer(progress_service_pb2_grpc.ProgressServiceServicer):
             request.job_id,
             user_id=user_id,
             domain=None,
-            resume=resume.parse(request.last_event_id),
+            resume=resume.parse(request.last_event_id, now_ms=int(time.time() * 1000)),
         )
         metrics.OPENED.labels(FACE).inc()
         metrics.ACTIVE.labels(FACE).inc()

@@ -111,7 +111,9 @@ class SseBridge:
                 ErrorReason.ERROR_REASON_INVALID_JOB_ID, "a job id has 10 to 64 letters and digits"
             )
         seen = resume.parse(
-            headers.get(b"last-event-id", ""), query.get("last_token_seq", [""])[-1]
+            headers.get(b"last-event-id", ""),
+            query.get("last_token_seq", [""])[-1],
+            now_ms=int(time.time() * 1000),
         )
         return await self._core.open(job_id, user_id=caller.user_id, domain=domain, resume=seen)
 

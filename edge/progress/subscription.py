@@ -37,8 +37,8 @@ class Subscription:
 
     __slots__ = (
         "_ending", "_histories", "_last_id", "_last_seq", "_last_token", "_limit", "_lost",
-        "_queue", "_replay_at", "_resume", "_stale", "_waiter", "closed", "due", "job_id",
-        "quiet_since", "shard", "user_id",
+        "_queue", "_replay_at", "_replaying", "_resume", "_stale", "_tip", "_waiter",
+        "closed", "due", "job_id", "quiet_since", "shard", "user_id",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +65,9 @@ class Subscription:
         self._lost = lost
         self._queue: list[Item] = []
         self._stale = True
+        self._replaying = False
         self._replay_at = 0.0
+        self._tip = resume.after
         self._resume: Resume | None = resume
         self._last_id: StreamId = resume.after
         self._last_seq = -1
@@ -79,12 +81,21 @@ class Subscription:
         """Queue a live event."""
         if self._stale:
             return
+        if self._missed(item.event) and not self._replaying:
+            metrics.GAPS.inc()
+            self.go_stale()
+            return
         if len(self._queue) >= self._limit:
             metrics.REFILLED.inc()
             self.go_stale()
             return
         self._queue.append(item)
+        self._tip = item.event.id
         self.wake()
+
+    def _missed(self, event: StoredEvent) -> bool:
+        """Whether the job had an event between the last one queued and `event`."""
+        return event.prev > self._tip
 
     def go_stale(self, *, rewound: bool = False) -> None:
         """Return to replay. `rewound`: ids may begin below those the client has seen."""
@@ -143,7 +154,8 @@ class Subscription:
 
     async def replay(self) -> JobState:
         """Queue what the job's stream holds after the last event; ProgressUnavailable."""
-        self._stale = False  # from here on live events are queued, behind what is read now
+        self._stale, self._replaying = False, True
+        # From here on live events are queued, behind what is read now.
         try:
             history = await self._histories.read(self.job_id, self._last_id)
             events = history.events
@@ -155,12 +167,25 @@ class Subscription:
             self._queue.clear()
             self._replay_at = asyncio.get_running_loop().time() + REPLAY_AGAIN_SECONDS
             raise
+        finally:
+            self._replaying = False
         if not self._stale:
-            if self._resume is not None:
-                events = remaining(events, self._resume)
-            self._queue[:0] = map(Item, events)
-            metrics.REPLAYED.inc(len(events))
+            self._join(events)
         return history.state
+
+    def _join(self, events: list[StoredEvent]) -> None:
+        """Put replayed events before the live ones that were queued meanwhile."""
+        self._tip = events[-1].id if events else self._last_id
+        for item in self._queue:
+            if item.event.id > self._tip:
+                if self._missed(item.event):
+                    self.go_stale()
+                    return
+                self._tip = item.event.id
+        if self._resume is not None:
+            events = remaining(events, self._resume)
+        self._queue[:0] = map(Item, events)
+        metrics.REPLAYED.inc(len(events))
 
     def _take(self) -> list[Item]:
         """What is queued and was not given before; the ending once nothing is left."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -94,6 +93,8 @@ class StoredEvent(NamedTuple):
     content: str | None = None
     node: str | None = None
     traceparent: str = ""
+    prev: StreamId = START
+    """The job's event before this one; the beginning when there was none, or Redis lost it."""
 
     @property
     def is_token(self) -> bool:
@@ -108,11 +109,10 @@ class StoredEvent(NamedTuple):
     @classmethod
     def from_fields(cls, entry_id: bytes, fields: Mapping[bytes, bytes]) -> Self:
         """Read a stream entry; KeyError or ValueError when it isn't one of ours."""
-        ms, n = entry_id.split(b"-")
         get = fields.get
-        progress = get(b"progress")
+        progress, prev = get(b"progress"), get(b"prev")
         return cls(
-            StreamId(int(ms), int(n)),
+            _id(entry_id),
             fields[b"job_id"].decode(),
             fields[b"stage"].decode(),
             fields[b"status"].decode(),
@@ -123,16 +123,34 @@ class StoredEvent(NamedTuple):
             _text(get(b"content")),
             _text(get(b"node")),
             get(b"traceparent", b"").decode(),
+            START if prev is None else _id(prev),
         )
 
 
-def read_entries(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[StoredEvent]:
-    """The events among stream entries; what somebody else put into the stream is passed over."""
+Entry = tuple[bytes, Mapping[bytes, bytes]]
+"""Id and fields of an entry as the Redis client reads it."""
+
+
+def read_entries(
+    entries: Iterable[Entry], wanted: Container[str] | None = None
+) -> list[StoredEvent]:
+    """The events among stream entries, those of the jobs in `wanted` if it is given.
+
+    What somebody else put into the stream is passed over.
+    """
     events = []
     for entry_id, fields in entries:
-        with suppress(KeyError, ValueError):
-            events.append(StoredEvent.from_fields(entry_id, fields))
+        try:
+            if wanted is None or fields[b"job_id"].decode() in wanted:
+                events.append(StoredEvent.from_fields(entry_id, fields))
+        except (KeyError, ValueError):
+            continue
     return events
+
+
+def _id(raw: bytes) -> StreamId:
+    ms, n = raw.split(b"-")
+    return StreamId(int(ms), int(n))
 
 
 def _text(raw: bytes | None) -> str | None:

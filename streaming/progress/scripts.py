@@ -88,7 +88,7 @@ PUBLISH: Final = Script(
 --       4 counter field           5 lowest seq               6 '1' when it ends the job
 --       7 shard retention ms      8 life of the job's keys s 9.. fields of the event
 local shard, events, state = KEYS[1], KEYS[2], KEYS[3]
-local known = redis.call('HMGET', state, 'fence', 'ended', ARGV[4], 'batch')
+local known = redis.call('HMGET', state, 'fence', 'ended', ARGV[4], 'batch', 'last')
 local fence, current = tonumber(ARGV[1]), tonumber(known[1] or '0')
 if fence > 0 and fence < current then return -1 end
 if known[2] then return -3 end
@@ -97,7 +97,9 @@ if ARGV[2] ~= '' and redis.call('HSETNX', state, ARGV[2], '1') == 0 then return 
 
 local seq = tonumber(ARGV[5])
 if known[3] and tonumber(known[3]) >= seq then seq = tonumber(known[3]) + 1 end
+-- `prev` lets whoever reads a stream live see that it missed an event of the job
 local entry = {'seq', seq}
+if known[5] then entry[3] = 'prev'; entry[4] = known[5] end
 for i = 9, #ARGV do entry[#entry + 1] = ARGV[i] end
 
 local now = redis.call('TIME')

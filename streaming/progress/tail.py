@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from services.runtime import logs
-from streaming.progress.event import START, StoredEvent, StreamId, read_entries
+from streaming.progress.event import START, Entry, StoredEvent, StreamId, read_entries
 from streaming.progress.keys import SHARD_STREAMS, SHARDS
 from streaming.progress.publisher import SHARD_SECONDS
 
@@ -81,13 +81,14 @@ class _End(NamedTuple):
 class ShardTail:
     """Follows the shard streams from now on.
 
-    `deliver(events)` gets what was read, each shard's events in order. `gap(shards, rewound)` says
-    that events of these shards may have been missed; `rewound`, that ids may begin below those seen
-    before (Redis came back with neither its data nor its clock).
+    `deliver(events)` gets what was read of the jobs in `wanted`, each shard's events in order.
+    `gap(shards, rewound)` says that events of these shards may have been missed; `rewound`, that
+    ids may begin below those seen before (Redis came back with neither its data nor its clock).
     """
 
-    def __init__(self, redis: Redis, deliver: Deliver, gap: Gap) -> None:
+    def __init__(self, redis: Redis, *, wanted: Container[str], deliver: Deliver, gap: Gap) -> None:
         self._redis = redis
+        self._wanted = wanted
         self._deliver = deliver
         self._gap = gap
         self._shards = [_Shard() for _ in range(SHARDS)]
@@ -144,7 +145,7 @@ class ShardTail:
                 next_check = time.clock_gettime(_CLOCK) + CHECK_SECONDS
             else:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    received = _parse(
+                    received = _entries(
                         await self._redis.xread(self._positions(), COUNT, block=BLOCK_MS)
                     )
             now = time.clock_gettime(_CLOCK)
@@ -152,11 +153,11 @@ class ShardTail:
                 _log.warning("progress tail paused", seconds=round(now - last_read, 1))
                 self._gap(range(SHARDS), False)
             last_read = now
-            for shard, events in zip(self._shards, received, strict=True):
-                if events:
-                    shard.position = events[-1].id
-                    shard.received += len(events)
-                    self._deliver(events)
+            for shard, entries in zip(self._shards, received, strict=True):
+                if entries:
+                    shard.position = StreamId.parse(entries[-1][0])
+                    shard.received += len(entries)
+                    self._deliver(read_entries(entries, self._wanted))
             if any(received):
                 await asyncio.sleep(GATHER_SECONDS)
 
@@ -166,7 +167,7 @@ class ShardTail:
             for stream, shard in zip(SHARD_STREAMS, self._shards, strict=True)
         }
 
-    async def _check(self) -> list[list[StoredEvent]]:
+    async def _check(self) -> list[list[Entry]]:
         """Read what is there, and compare the streams' own counts with ours at the same moment."""
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.xread(self._positions(), COUNT)
@@ -175,16 +176,17 @@ class ShardTail:
         reply, *infos = await pipeline.execute(raise_on_error=False)
         if isinstance(reply, Exception):
             raise reply
-        received = _parse(reply)
+        received = _entries(reply)
         missed, rewound = [], []
-        for number, (shard, events, info) in enumerate(
+        for number, (shard, entries, info) in enumerate(
             zip(self._shards, received, infos, strict=True)
         ):
             end = _end(info)
-            if end.added == 0 or end.last == (events[-1].id if events else shard.position):
-                if shard.added not in (None, end.added - shard.received - len(events)):
+            reached = StreamId.parse(entries[-1][0]) if entries else shard.position
+            if end.added == 0 or end.last == reached:
+                if shard.added not in (None, end.added - shard.received - len(entries)):
                     missed.append(number)
-                shard.added, shard.received = end.added, -len(events)
+                shard.added, shard.received = end.added, -len(entries)
             elif end.last < shard.position:
                 shard.position, shard.added = START, None
                 rewound.append(number)
@@ -196,13 +198,13 @@ class ShardTail:
         return received
 
 
-def _parse(reply: Any) -> list[list[StoredEvent]]:
+def _entries(reply: Any) -> list[list[Entry]]:
     """The entries of each shard in an answer to XREAD."""
-    received: list[list[StoredEvent]] = [[] for _ in range(SHARDS)]
+    received: list[list[Entry]] = [[] for _ in range(SHARDS)]
     for name, entries in reply.items() if isinstance(reply, Mapping) else reply or ():
         if entries and isinstance(entries[0], list):  # RESP3 wraps a stream's entries once more
             (entries,) = entries
-        received[SHARD_STREAMS.index(name.decode())] = read_entries(entries)
+        received[SHARD_STREAMS.index(name.decode())] = entries
     return received
 
 

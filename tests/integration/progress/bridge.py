@@ -122,9 +122,7 @@ class ScanJobsOfTests(scan_service_pb2_grpc.ScanServiceServicer):
         self.asked: list[str] = []
         self.failing = False
 
-    async def GetJob(  # noqa: N802 - the RPC's name
-        self, request: Any, context: Any
-    ) -> scan_service_pb2.GetJobResponse:
+    async def GetJob(self, request: Any, context: Any) -> scan_service_pb2.GetJobResponse:
         self.asked.append(request.job_id)
         if self.failing:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "down")

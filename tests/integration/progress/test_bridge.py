@@ -146,7 +146,17 @@ async def test_two_tabs_see_the_same(bridge: Bridge, scan: Scan) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", ["rubbish", "-", "1-", "1-x", "99999999999999999999999-0", "recovery:x", "\xff"]
+    "garbage",
+    [
+        "rubbish",
+        "-",
+        "1-",
+        "1-x",
+        "99999999999999999999999-0",
+        "99999999999999-0",
+        "recovery:x",
+        "\xff",
+    ],
 )
 async def test_unreadable_last_event_id_replays_everything(
     bridge: Bridge, scan: Scan, garbage: str

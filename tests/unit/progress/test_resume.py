@@ -32,6 +32,8 @@ HISTORY = [
         ("1769552400123-0", "", Resume(after=StreamId(1769552400123, 0))),
         (" 5-18446744073709551615 ", "", Resume(after=StreamId(5, 2**64 - 1))),
         ("5-18446744073709551616", "", Resume()),
+        ("1769552559999-0", "", Resume(after=StreamId(1769552559999, 0))),
+        ("1769552560001-0", "", Resume()),
         ("recovery:1002", "", Resume(recovered=1002)),
         ("recovery:", "", Resume()),
         ("recovery:-4", "", Resume()),
@@ -43,12 +45,12 @@ HISTORY = [
     ],
 )
 def test_what_the_client_sent(header: str, parameter: str, expected: Resume) -> None:
-    assert resume.parse(header, parameter) == expected
+    assert resume.parse(header, parameter, now_ms=1769552500000) == expected
 
 
 @given(st.text(), st.text())
 def test_nothing_a_client_sends_is_an_error(header: str, parameter: str) -> None:
-    assert isinstance(resume.parse(header, parameter), Resume)
+    assert isinstance(resume.parse(header, parameter, now_ms=0), Resume)
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
@@ -56,11 +58,14 @@ def test_ids_are_read_back(ms: int, n: int) -> None:
     assert StreamId.parse(str(StreamId(ms, n))) == StreamId(ms, n)
 
 
-def test_late_client_gets_the_text_as_one_snapshot_at_its_place() -> None:
-    first, second, snapshot, last = resume.remaining(HISTORY, Resume())
-    assert (first, second, last) == (HISTORY[0], HISTORY[2], HISTORY[4])
-    assert (snapshot.stage, snapshot.content, snapshot.seq) == (RECOVERY, "안녕", 1002)
-    assert resume.event_id(snapshot) == "recovery:1002"
+def test_late_client_gets_each_run_of_tokens_as_the_text_up_to_there() -> None:
+    history = [*HISTORY, token(6, 1003, "!"), token(7, 1004, "?")]
+    intent, one, started, two, completed, three = resume.remaining(history, Resume())
+    assert [intent, started, completed] == [HISTORY[0], HISTORY[2], HISTORY[4]]
+    assert [(e.stage, e.content, e.seq) for e in (one, two, three)] == [
+        (RECOVERY, "안", 1001), (RECOVERY, "안녕", 1002), (RECOVERY, "안녕!?", 1004),
+    ]  # fmt: skip
+    assert resume.event_id(three) == "recovery:1004"
 
 
 def test_client_that_had_the_snapshot_gets_what_came_after_it() -> None:
@@ -112,7 +117,7 @@ def test_text_is_whole_however_often_the_client_reconnects(
         history.append(token(ms, seq, f"<{seq}>") if is_token else progress(ms))
     reader = TextReader()
     for published, read in [*sorted(cuts), (len(history), len(history))]:
-        seen = resume.parse(reader.last_id)
+        seen = resume.parse(reader.last_id, now_ms=0)
         events = [event for event in history[:published] if event.id > seen.after]
         for event in resume.remaining(events, seen)[:read]:
             reader.see(event)
