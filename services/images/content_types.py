@@ -12,8 +12,13 @@ from typing import Final
 DEFAULT: Final = "application/octet-stream"
 """When the request names none (contract §6)."""
 
-_VISIBLE: Final = re.compile(r"[\x20-\x7e]+")
-_ACTIVE: Final = re.compile(r"html|xml|javascript|ecmascript|svg|pdf", re.IGNORECASE)
+_MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?: *;[\x20-\x7e]*)?", re.ASCII)
+"""``type/subtype``, then parameters (RFC 9110 §8.3.1)."""
+
+_ACTIVE: Final = re.compile(
+    r"html|xml|javascript|ecmascript|svg|pdf|multipart|message|unknown", re.IGNORECASE
+)
+"""``unknown``, like what is no media type at all, makes a browser guess (MIME Sniffing §7)."""
 
 
 def objection(content_type: str) -> str | None:
@@ -22,8 +27,8 @@ def objection(content_type: str) -> str | None:
     The whole value is looked at, not just the first type: a header with several comma-separated
     types is read as its last one (Fetch standard, "extract a MIME type").
     """
-    if _VISIBLE.fullmatch(content_type) is None or content_type != content_type.strip():
-        return "must be one line of visible ASCII characters"
+    if _MEDIA_TYPE.fullmatch(content_type) is None:
+        return "must be a media type"
     if _ACTIVE.search(content_type):
         return "must not be a type that browsers execute"
     return None

@@ -55,9 +55,7 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
         if problem := content_types.objection(content_type):
             raise _invalid("content_type", problem)
         key = ImageKey.new(request.channel, request.filename, uuid.uuid4())
-        metadata = json_format.MessageToDict(request.metadata)
-        if problem := self._metadata_objection(metadata):
-            raise _invalid("metadata", problem)
+        metadata = self._metadata(request.metadata)
         seconds = self._settings.upload_seconds
         await self._store.create(
             Upload(str(key), key.channel, user_id, content_type, metadata), seconds=seconds
@@ -166,13 +164,19 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
         except ObjectStoreUnavailableError as error:
             raise _storage_away(error) from error
 
-    def _metadata_objection(self, metadata: object) -> str | None:
+    def _metadata(self, remarks: struct_pb2.Struct) -> dict[str, Any]:
+        """The client's remarks; DomainError when they can't be stored or are too long."""
+        try:
+            metadata: dict[str, Any] = json_format.MessageToDict(remarks)
+        except (ValueError, json_format.Error):  # infinite, or no number
+            raise _invalid("metadata", "must be JSON") from None
         text = json.dumps(metadata, ensure_ascii=False)
-        if len(text.encode()) > self._settings.upload_metadata_max_bytes:
-            return f"must be at most {self._settings.upload_metadata_max_bytes} bytes of JSON"
-        if "\\u0000" in text:
-            return "must not contain NUL characters"
-        return None
+        limit = self._settings.upload_metadata_max_bytes
+        if len(text.encode()) > limit:
+            raise _invalid("metadata", f"must be at most {limit} bytes of JSON")
+        if "\\u0000" in text.replace("\\\\", ""):
+            raise _invalid("metadata", "must not contain NUL characters")
+        return metadata
 
     def _remember(self, key: str) -> None:
         self._used[key] = None

@@ -83,14 +83,20 @@ def new_user() -> str:
 
 
 @asynccontextmanager
-async def running_backend(parts: EphemeralParts) -> AsyncIterator[Backend]:
-    """Start both services over PostgreSQL, Redis, Kafka and S3Proxy, migrated and with topics."""
+async def running_backend(
+    parts: EphemeralParts, changes: Mapping[str, str] | None = None
+) -> AsyncIterator[Backend]:
+    """Start both services over PostgreSQL, Redis, Kafka and S3Proxy, migrated and with topics.
+
+    `changes` replaces environment variables, to point a part at nothing for example.
+    """
     parts.postgres_url()
     environ = {
         **parts.environ,
         "ECO2_REDIS_URL": parts.redis_url,
         "ECO2_S3_ENDPOINT": parts.s3_endpoint,
         "ECO2_KAFKA_BOOTSTRAP": parts.kafka_bootstrap,
+        **(changes or {}),
     }
     await ensure_topics(parts.kafka_bootstrap)
     with pytest.MonkeyPatch.context() as patch:  # settings are read while building

@@ -82,9 +82,12 @@ async def test_uploader_has_to_be_the_caller(backend: Backend) -> None:
         await backend.images.CreateUpload(request, metadata=backend.as_user(new_user()))
 
 
-async def test_metadata_with_nul_is_refused_not_a_fault(backend: Backend) -> None:
+@pytest.mark.parametrize("value", ["a\0b", "a\\\0b", float("nan"), float("inf"), "가" * 2000])
+async def test_metadata_that_can_not_be_stored_is_refused(
+    backend: Backend, value: str | float
+) -> None:
     metadata = struct_pb2.Struct()
-    metadata.update({"note": "a\0b"})
+    metadata.update({"note": value})
     async with Refused("VALIDATION_FAILED"):
         await backend.images.CreateUpload(
             CreateUpload(channel="my", filename="a.jpg", metadata=metadata),
