@@ -109,7 +109,7 @@ def welcome(environ: Mapping[str, str]) -> str:
     return (
         "\neco2 is up.\n"
         f"  API       http://localhost:{http}  https://localhost:{https} (certificate of our own)\n"
-        f"  API docs  http://localhost:{http}/api/v1/scan/docs\n"
+        "  Try it    eco2 scan PHOTO; eco2 token prints an access token\n"
         "  State     eco2 status\n"
         "  Stop      Ctrl-C here, or eco2 down\n"
     )

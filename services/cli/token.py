@@ -48,7 +48,10 @@ async def issue(names: list[str]) -> list[Issued]:
             async with limit:
                 account = await users.GetOrCreateFromOAuth(
                     users_pb.GetOrCreateFromOAuthRequest(
-                        provider=PROVIDER, provider_user_id=f"local:{name}", name=name
+                        provider=PROVIDER,
+                        provider_user_id=f"local:{name}",
+                        name=name,
+                        nickname=name,
                     ),
                     timeout=CALL_SECONDS,
                 )
