@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import errors as kafka_errors
@@ -18,6 +18,10 @@ VISIBLE_WITHIN_SECONDS: Final = 15.0
 """A created topic shows up in every broker's metadata a moment later."""
 
 
+_SET_ON_TOPIC: Final = 1
+"""Config source ``DYNAMIC_TOPIC_CONFIG`` (org.apache.kafka DescribeConfigsResponse)."""
+
+
 class AdminError(Exception):
     """The brokers are away, or refused a change; the text says which."""
 
@@ -29,6 +33,11 @@ class Present:
     partitions: int
     replication: int
     configs: Mapping[str, str]
+    """All of them, defaults included."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Those set on the topic itself."""
+    led: bool = True
+    """Whether every partition has a leader."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +114,14 @@ async def ensure_topics(
     client = AIOKafkaAdminClient(**Connection.of(connection).client_options())
     try:
         await client.start()
-        differences = compare(wanted, await _present(client, wanted), replication)
+        present = await _present(client, wanted)
+        differences = compare(wanted, present, replication)
         if check:
             return Outcome(topics=len(wanted), changed=(), drift=differences)
         changed = tuple(difference for difference in differences if difference.repairable)
-        await _repair(client, {topic.name: topic for topic in wanted}, changed, replication)
+        await _repair(client, wanted, present, changed, replication)
         if changed:
-            await _visible(client, wanted)
+            await _visible(client, wanted, replication)
         drift = tuple(difference for difference in differences if not difference.repairable)
         return Outcome(topics=len(wanted), changed=changed, drift=drift)
     except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
@@ -122,15 +132,17 @@ async def ensure_topics(
 
 async def _repair(
     client: AIOKafkaAdminClient,
-    wanted: Mapping[str, PhysicalTopic],
+    wanted: Iterable[PhysicalTopic],
+    present: Mapping[str, Present],
     changed: Iterable[Difference],
     replication: int,
 ) -> None:
+    by_name = {topic.name: topic for topic in wanted}
     missing: list[NewTopic] = []
     grow: dict[str, NewPartitions] = {}
     reset: set[str] = set()
     for difference in changed:
-        topic = wanted[difference.topic]
+        topic = by_name[difference.topic]
         if difference.what == "missing":
             missing.append(
                 NewTopic(
@@ -152,7 +164,12 @@ async def _repair(
     if reset:
         responses = await client.alter_configs(
             [
-                ConfigResource(ConfigResourceType.TOPIC, name, dict(wanted[name].configs))
+                # this request resets what it does not name
+                ConfigResource(
+                    ConfigResourceType.TOPIC,
+                    name,
+                    {**present[name].overrides, **by_name[name].configs},
+                )
                 for name in sorted(reset)
             ]
         )
@@ -173,6 +190,7 @@ async def _present(
     if not described:
         return {}
     configs: dict[str, dict[str, str]] = {}
+    overrides: dict[str, dict[str, str]] = {}
     for response in await client.describe_configs(
         [ConfigResource(ConfigResourceType.TOPIC, topic["topic"]) for topic in described]
     ):
@@ -180,24 +198,28 @@ async def _present(
             if code:
                 raise AdminError(f"describing {name} was refused: {message}")
             configs[name] = {entry[0]: entry[1] for entry in entries}
+            overrides[name] = {e[0]: e[1] for e in entries if e[3] == _SET_ON_TOPIC}
     return {
         topic["topic"]: Present(
             partitions=len(topic["partitions"]),
             replication=min(len(part["replicas"]) for part in topic["partitions"]),
             configs=configs.get(topic["topic"], {}),
+            overrides=overrides.get(topic["topic"], {}),
+            led=all(part["leader"] >= 0 for part in topic["partitions"]),
         )
         for topic in described
     }
 
 
-async def _visible(client: AIOKafkaAdminClient, wanted: tuple[PhysicalTopic, ...]) -> None:
-    """Wait until the metadata shows every topic with its partitions and their leaders."""
+async def _visible(
+    client: AIOKafkaAdminClient, wanted: tuple[PhysicalTopic, ...], replication: int
+) -> None:
+    """Wait until the brokers report what was changed, and a leader for every partition."""
     async with asyncio.timeout(VISIBLE_WITHIN_SECONDS):
         while True:
-            shown = {
-                topic["topic"]: sum(part["leader"] >= 0 for part in topic["partitions"])
-                for topic in await client.describe_topics()
-            }
-            if all(shown.get(topic.name, 0) >= topic.partitions for topic in wanted):
+            present = await _present(client, wanted)
+            if all(topic.led for topic in present.values()) and not any(
+                difference.repairable for difference in compare(wanted, present, replication)
+            ):
                 return
             await asyncio.sleep(0.05)

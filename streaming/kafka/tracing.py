@@ -15,7 +15,6 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 
 _TRACER: Final = trace.get_tracer("eco2.kafka")
-_INVALID: Final = "0" * 32
 
 
 def parse(traceparent: str) -> SpanContext | None:
@@ -46,14 +45,11 @@ def sending(topic: str, given: str) -> Iterator[str]:
     """PRODUCER span around a send; yields the ``traceparent`` to put into the record: the span's,
     else `given` (empty when there is neither).
     """
-    current = trace.get_current_span().get_span_context()
     parent = None
-    if not current.is_valid:
-        remote = parse(given) if given else None
-        if remote is None:
-            yield ""
-            return
-        parent = trace.set_span_in_context(NonRecordingSpan(remote))
+    if given and not trace.get_current_span().get_span_context().is_valid:
+        remote = parse(given)
+        if remote is not None:
+            parent = trace.set_span_in_context(NonRecordingSpan(remote))
     span = _TRACER.start_span(
         f"{topic} send",
         context=parent,
