@@ -71,7 +71,7 @@ def scan_ending(job: scan_pb2.Job) -> StoredEvent | None:
     if job.status == "completed":
         status, message, result = stages.COMPLETED, None, job.result_json
     elif job.status in ("failed", "cancelled"):
-        status, message = stages.FAILED, job.error_message or "작업이 취소되었습니다."
+        status, message = stages.FAILED, job.error_message or "취소된 작업입니다."
         result = json.dumps({"error": message}, ensure_ascii=False)
     else:
         return None

@@ -181,8 +181,9 @@ class ObjectStore:
             etag = response.headers.get("ETag", "")
             if response.status == 416:
                 return Head(0, etag, b"")
-            start = await response.content.read(SNIFF_BYTES)
-            return Head(_total_size(response), etag, start)
+            size = _total_size(response)
+            start = await response.content.readexactly(min(SNIFF_BYTES, size))
+            return Head(size, etag, start)
 
     async def read(self, key: str, limit: int) -> bytes:
         """All bytes of an object of at most `limit` bytes.
@@ -256,7 +257,7 @@ class ObjectStore:
                     yield response
                 finally:
                     response.release()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError) as error:
             raise ObjectStoreUnavailableError(f"{type(error).__name__}: {error}") from error
 
     async def _request(self, key: str, headers: dict[str, str]) -> aiohttp.ClientResponse:

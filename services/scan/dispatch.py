@@ -28,6 +28,10 @@ log = logs.get(__name__)
 
 _SENT = Counter("scan_dispatch_total", "Records for the first stage.", ["outcome"])
 
+FAILURES_BEFORE_PAUSE = 3
+"""So many sends in a row without an acknowledgement mean that the broker is away; a single one may
+just as well be a stall of this process."""
+
 CLOSE_SECONDS = 2.0
 FLUSH_FAILED_PAUSE_SECONDS = 1.0
 """Pause after the database refused a batch of marks."""
@@ -48,6 +52,7 @@ class Dispatcher:
         self._producer = producer
         self._settings = settings
         self._acknowledged: list[uuid.UUID] = []
+        self._failures = 0
         self._broker_away_until = 0.0
 
     async def announce(self, job: Submission) -> None:
@@ -61,7 +66,10 @@ class Dispatcher:
             return
         if await self.send(job):
             self._acknowledged.append(job.job_id)
-        else:
+            self._failures = 0
+            return
+        self._failures += 1
+        if self._failures >= FAILURES_BEFORE_PAUSE:
             self._broker_away_until = time.monotonic() + self._settings.broker_pause_seconds
 
     async def open(self, job: Submission) -> None:

@@ -20,8 +20,8 @@ class ScanSettings(RuntimeSettings):
     """Budget of each of the two things that follow the commit: the `queued` event, the record."""
 
     broker_pause_seconds: float = Field(default=5.0, ge=0)
-    """After a record could not be sent, submissions leave sending to the sweeper for so long,
-    instead of each waiting for its budget to run out."""
+    """When records can't be sent, submissions leave sending to the sweeper for so long, instead of
+    each waiting for its budget to run out."""
 
     dispatch_flush_seconds: float = Field(default=0.2, gt=0)
     """Acknowledged jobs are marked together, so often."""

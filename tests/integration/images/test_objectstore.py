@@ -168,11 +168,43 @@ class TestMisbehavingStorage:
         async def answer(request: web.Request) -> web.Response:
             status = statuses.pop(0)
             return web.Response(
-                status=status, body=b"abc", headers={"Content-Range": "bytes 0-2/77"}
+                status=status, body=b"a" * 64, headers={"Content-Range": "bytes 0-63/77"}
             )
 
         head = await (await served(answer)).head_and_sniff("scan/a.jpg")
-        assert (head.size_bytes, head.start) == (77, b"abc")
+        assert (head.size_bytes, head.start) == (77, b"a" * 64)
+
+    async def test_beginning_that_comes_in_pieces_is_put_together(
+        self, served: Callable[[Handler], Awaitable[ObjectStore]]
+    ) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse(
+                status=206, headers={"Content-Range": "bytes 0-63/100", "Content-Length": "64"}
+            )
+            await response.prepare(request)
+            for n in range(64):
+                await response.write(bytes([n]))
+                await asyncio.sleep(0)
+            return response
+
+        head = await (await served(answer)).head_and_sniff("scan/a.jpg")
+        assert head.start == bytes(range(64))
+
+    async def test_answer_that_breaks_off_is_unavailable(
+        self, served: Callable[[Handler], Awaitable[ObjectStore]]
+    ) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse(headers={"Content-Length": "64"})
+            await response.prepare(request)
+            await response.write(b"abc")
+            assert request.transport is not None
+            request.transport.close()
+            return response
+
+        store = await served(answer)
+        for call in (store.head_and_sniff("scan/a.jpg"), store.read("scan/a.jpg", 100)):
+            with pytest.raises(ObjectStoreUnavailableError):
+                await call
 
     @pytest.mark.parametrize("content_range", ["", "bytes 0-2/*", "items 0-2/3"])
     async def test_part_of_unstated_size_is_unavailable(
