@@ -23,18 +23,37 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from eco2.auth.v1 import session_pb2 as eco2_dot_auth_dot_v1_dot_session__pb2
 from eco2.options.v1 import options_pb2 as eco2_dot_options_dot_v1_dot_options__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65\x63o2/auth/v1/auth_service.proto\x12\x0c\x65\x63o2.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x10\n\x0eGetJwksRequest\"2\n\x0fGetJwksResponse\x12\x1f\n\x04keys\x18\x01 \x03(\x0b\x32\x11.eco2.auth.v1.Jwk\"O\n\x03Jwk\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03use\x18\x02 \x01(\t\x12\x0b\n\x03kid\x18\x03 \x01(\t\x12\x0b\n\x03\x61lg\x18\x04 \x01(\t\x12\t\n\x01n\x18\x05 \x01(\t\x12\t\n\x01\x65\x18\x06 \x01(\t\"\xb5\x01\n\x13IssueSessionRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x08provider\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16R\x06googleR\x05kakaoR\x05naver\x12\x1b\n\tdevice_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1c\n\nuser_agent\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x19\n\x08login_ip\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xc6\x01\n\x14IssueSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12\x35\n\x11\x61\x63\x63\x65ss_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12refresh_expires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xe2\x01\n\x0b\x41uthService\x12v\n\x07GetJwks\x12\x1c.eco2.auth.v1.GetJwksRequest\x1a\x1d.eco2.auth.v1.GetJwksResponse\".\xa8\xd4\x18\x01\x82\xd3\xe4\x93\x02$\x12\"/api/v1/auth/.well-known/jwks.json\x12[\n\x0cIssueSession\x12!.eco2.auth.v1.IssueSessionRequest\x1a\".eco2.auth.v1.IssueSessionResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65\x63o2/auth/v1/auth_service.proto\x12\x0c\x65\x63o2.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x65\x63o2/auth/v1/session.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n\x11StartLoginRequest\x12-\n\x08provider\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16R\x06googleR\x05kakaoR\x05naver\x12#\n\x0credirect_uri\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10H\x00\x88\x01\x01\x12 \n\tdevice_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x01\x88\x01\x01\x12&\n\x0f\x66rontend_origin\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02H\x02\x88\x01\x01\x42\x0f\n\r_redirect_uriB\x0c\n\n_device_idB\x12\n\x10_frontend_origin\"M\n\x12StartLoginResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12&\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x18.eco2.auth.v1.LoginStart\"\xed\x01\n\x1aGetAuthorizationUrlRequest\x12-\n\x08provider\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16R\x06googleR\x05kakaoR\x05naver\x12#\n\x0credirect_uri\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10H\x00\x88\x01\x01\x12 \n\tdevice_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x01\x88\x01\x01\x12&\n\x0f\x66rontend_origin\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02H\x02\x88\x01\x01\x42\x0f\n\r_redirect_uriB\x0c\n\n_device_idB\x12\n\x10_frontend_origin\"G\n\x1bGetAuthorizationUrlResponse\x12\x19\n\x11\x61uthorization_url\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\"\x80\x01\n\x14OAuthCallbackRequest\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x11\n\x04\x63ode\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05state\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05\x65rror\x18\x04 \x01(\tH\x02\x88\x01\x01\x42\x07\n\x05_codeB\x08\n\x06_stateB\x08\n\x06_error\"\x10\n\x0eRefreshRequest\"\x0f\n\rLogoutRequest\"I\n\x0eLogoutResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12&\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x18.eco2.auth.v1.LogoutData\"\x1d\n\nLogoutData\x12\x0f\n\x07message\x18\x01 \x01(\t\"\x10\n\x0eGetJwksRequest\"2\n\x0fGetJwksResponse\x12\x1f\n\x04keys\x18\x01 \x03(\x0b\x32\x11.eco2.auth.v1.Jwk\"\xb5\x01\n\x13IssueSessionRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x08provider\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16R\x06googleR\x05kakaoR\x05naver\x12\x1b\n\tdevice_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1c\n\nuser_agent\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x19\n\x08login_ip\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"\xc6\x01\n\x14IssueSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x15\n\rrefresh_token\x18\x03 \x01(\t\x12\x35\n\x11\x61\x63\x63\x65ss_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12refresh_expires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"0\n\x13ListSessionsRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"?\n\x14ListSessionsResponse\x12\'\n\x08sessions\x18\x01 \x03(\x0b\x32\x15.eco2.auth.v1.Session\"|\n\x14RevokeSessionRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\nsession_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x00\x88\x01\x01\x12\x17\n\x06reason\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@B\r\n\x0b_session_id\"(\n\x15RevokeSessionResponse\x12\x0f\n\x07revoked\x18\x01 \x01(\x05\"(\n\x17RotateSigningKeyRequest\x12\r\n\x05\x66orce\x18\x01 \x01(\x08\"B\n\x18RotateSigningKeyResponse\x12&\n\x04keys\x18\x01 \x03(\x0b\x32\x18.eco2.auth.v1.SigningKey\"-\n\x10\x45raseUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"#\n\x11\x45raseUserResponse\x12\x0e\n\x06\x65rased\x18\x01 \x01(\x05\x32\xd8\t\n\x0b\x41uthService\x12\x95\x01\n\nStartLogin\x12\x1f.eco2.auth.v1.StartLoginRequest\x1a .eco2.auth.v1.StartLoginResponse\"D\xa8\xd4\x18\x01\x82\xd3\xe4\x93\x02:\x12\x17/api/v1/auth/{provider}Z\x1f\x12\x1d/api/v1/auth/{provider}/login\x12\x99\x01\n\x13GetAuthorizationUrl\x12(.eco2.auth.v1.GetAuthorizationUrlRequest\x1a).eco2.auth.v1.GetAuthorizationUrlResponse\"-\xa8\xd4\x18\x01\x82\xd3\xe4\x93\x02#\x12!/api/v1/auth/{provider}/authorize\x12\x7f\n\rOAuthCallback\x12\".eco2.auth.v1.OAuthCallbackRequest\x1a\x16.google.protobuf.Empty\"2\xa8\xd4\x18\x01\xb0\xd4\x18\xa8\xc3\x01\x82\xd3\xe4\x93\x02\"\x12 /api/v1/auth/{provider}/callback\x12_\n\x07Refresh\x12\x1c.eco2.auth.v1.RefreshRequest\x1a\x14.google.api.HttpBody\" \xa8\xd4\x18\x01\x82\xd3\xe4\x93\x02\x16\"\x14/api/v1/auth/refresh\x12\x64\n\x06Logout\x12\x1b.eco2.auth.v1.LogoutRequest\x1a\x1c.eco2.auth.v1.LogoutResponse\"\x1f\xa8\xd4\x18\x01\x82\xd3\xe4\x93\x02\x15\"\x13/api/v1/auth/logout\x12v\n\x07GetJwks\x12\x1c.eco2.auth.v1.GetJwksRequest\x1a\x1d.eco2.auth.v1.GetJwksResponse\".\xa8\xd4\x18\x01\x82\xd3\xe4\x93\x02$\x12\"/api/v1/auth/.well-known/jwks.json\x12[\n\x0cIssueSession\x12!.eco2.auth.v1.IssueSessionRequest\x1a\".eco2.auth.v1.IssueSessionResponse\"\x04\xa8\xd4\x18\x03\x12[\n\x0cListSessions\x12!.eco2.auth.v1.ListSessionsRequest\x1a\".eco2.auth.v1.ListSessionsResponse\"\x04\xa8\xd4\x18\x03\x12^\n\rRevokeSession\x12\".eco2.auth.v1.RevokeSessionRequest\x1a#.eco2.auth.v1.RevokeSessionResponse\"\x04\xa8\xd4\x18\x03\x12g\n\x10RotateSigningKey\x12%.eco2.auth.v1.RotateSigningKeyRequest\x1a&.eco2.auth.v1.RotateSigningKeyResponse\"\x04\xa8\xd4\x18\x03\x12R\n\tEraseUser\x12\x1e.eco2.auth.v1.EraseUserRequest\x1a\x1f.eco2.auth.v1.EraseUserResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'eco2.auth.v1.auth_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_STARTLOGINREQUEST'].fields_by_name['provider']._loaded_options = None
+  _globals['_STARTLOGINREQUEST'].fields_by_name['provider']._serialized_options = b'\272H\030r\026R\006googleR\005kakaoR\005naver'
+  _globals['_STARTLOGINREQUEST'].fields_by_name['redirect_uri']._loaded_options = None
+  _globals['_STARTLOGINREQUEST'].fields_by_name['redirect_uri']._serialized_options = b'\272H\005r\003\030\200\020'
+  _globals['_STARTLOGINREQUEST'].fields_by_name['device_id']._loaded_options = None
+  _globals['_STARTLOGINREQUEST'].fields_by_name['device_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_STARTLOGINREQUEST'].fields_by_name['frontend_origin']._loaded_options = None
+  _globals['_STARTLOGINREQUEST'].fields_by_name['frontend_origin']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_GETAUTHORIZATIONURLREQUEST'].fields_by_name['provider']._loaded_options = None
+  _globals['_GETAUTHORIZATIONURLREQUEST'].fields_by_name['provider']._serialized_options = b'\272H\030r\026R\006googleR\005kakaoR\005naver'
+  _globals['_GETAUTHORIZATIONURLREQUEST'].fields_by_name['redirect_uri']._loaded_options = None
+  _globals['_GETAUTHORIZATIONURLREQUEST'].fields_by_name['redirect_uri']._serialized_options = b'\272H\005r\003\030\200\020'
+  _globals['_GETAUTHORIZATIONURLREQUEST'].fields_by_name['device_id']._loaded_options = None
+  _globals['_GETAUTHORIZATIONURLREQUEST'].fields_by_name['device_id']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_GETAUTHORIZATIONURLREQUEST'].fields_by_name['frontend_origin']._loaded_options = None
+  _globals['_GETAUTHORIZATIONURLREQUEST'].fields_by_name['frontend_origin']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_ISSUESESSIONREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_ISSUESESSIONREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_ISSUESESSIONREQUEST'].fields_by_name['provider']._loaded_options = None
@@ -45,20 +64,80 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ISSUESESSIONREQUEST'].fields_by_name['user_agent']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_ISSUESESSIONREQUEST'].fields_by_name['login_ip']._loaded_options = None
   _globals['_ISSUESESSIONREQUEST'].fields_by_name['login_ip']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_LISTSESSIONSREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_LISTSESSIONSREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['session_id']._loaded_options = None
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_ERASEUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_ERASEUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_AUTHSERVICE'].methods_by_name['StartLogin']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['StartLogin']._serialized_options = b'\250\324\030\001\202\323\344\223\002:\022\027/api/v1/auth/{provider}Z\037\022\035/api/v1/auth/{provider}/login'
+  _globals['_AUTHSERVICE'].methods_by_name['GetAuthorizationUrl']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['GetAuthorizationUrl']._serialized_options = b'\250\324\030\001\202\323\344\223\002#\022!/api/v1/auth/{provider}/authorize'
+  _globals['_AUTHSERVICE'].methods_by_name['OAuthCallback']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['OAuthCallback']._serialized_options = b'\250\324\030\001\260\324\030\250\303\001\202\323\344\223\002\"\022 /api/v1/auth/{provider}/callback'
+  _globals['_AUTHSERVICE'].methods_by_name['Refresh']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['Refresh']._serialized_options = b'\250\324\030\001\202\323\344\223\002\026\"\024/api/v1/auth/refresh'
+  _globals['_AUTHSERVICE'].methods_by_name['Logout']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['Logout']._serialized_options = b'\250\324\030\001\202\323\344\223\002\025\"\023/api/v1/auth/logout'
   _globals['_AUTHSERVICE'].methods_by_name['GetJwks']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['GetJwks']._serialized_options = b'\250\324\030\001\202\323\344\223\002$\022\"/api/v1/auth/.well-known/jwks.json'
   _globals['_AUTHSERVICE'].methods_by_name['IssueSession']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['IssueSession']._serialized_options = b'\250\324\030\003'
-  _globals['_GETJWKSREQUEST']._serialized_start=172
-  _globals['_GETJWKSREQUEST']._serialized_end=188
-  _globals['_GETJWKSRESPONSE']._serialized_start=190
-  _globals['_GETJWKSRESPONSE']._serialized_end=240
-  _globals['_JWK']._serialized_start=242
-  _globals['_JWK']._serialized_end=321
-  _globals['_ISSUESESSIONREQUEST']._serialized_start=324
-  _globals['_ISSUESESSIONREQUEST']._serialized_end=505
-  _globals['_ISSUESESSIONRESPONSE']._serialized_start=508
-  _globals['_ISSUESESSIONRESPONSE']._serialized_end=706
-  _globals['_AUTHSERVICE']._serialized_start=709
-  _globals['_AUTHSERVICE']._serialized_end=935
+  _globals['_AUTHSERVICE'].methods_by_name['ListSessions']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['ListSessions']._serialized_options = b'\250\324\030\003'
+  _globals['_AUTHSERVICE'].methods_by_name['RevokeSession']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['RevokeSession']._serialized_options = b'\250\324\030\003'
+  _globals['_AUTHSERVICE'].methods_by_name['RotateSigningKey']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['RotateSigningKey']._serialized_options = b'\250\324\030\003'
+  _globals['_AUTHSERVICE'].methods_by_name['EraseUser']._loaded_options = None
+  _globals['_AUTHSERVICE'].methods_by_name['EraseUser']._serialized_options = b'\250\324\030\003'
+  _globals['_STARTLOGINREQUEST']._serialized_start=257
+  _globals['_STARTLOGINREQUEST']._serialized_end=485
+  _globals['_STARTLOGINRESPONSE']._serialized_start=487
+  _globals['_STARTLOGINRESPONSE']._serialized_end=564
+  _globals['_GETAUTHORIZATIONURLREQUEST']._serialized_start=567
+  _globals['_GETAUTHORIZATIONURLREQUEST']._serialized_end=804
+  _globals['_GETAUTHORIZATIONURLRESPONSE']._serialized_start=806
+  _globals['_GETAUTHORIZATIONURLRESPONSE']._serialized_end=877
+  _globals['_OAUTHCALLBACKREQUEST']._serialized_start=880
+  _globals['_OAUTHCALLBACKREQUEST']._serialized_end=1008
+  _globals['_REFRESHREQUEST']._serialized_start=1010
+  _globals['_REFRESHREQUEST']._serialized_end=1026
+  _globals['_LOGOUTREQUEST']._serialized_start=1028
+  _globals['_LOGOUTREQUEST']._serialized_end=1043
+  _globals['_LOGOUTRESPONSE']._serialized_start=1045
+  _globals['_LOGOUTRESPONSE']._serialized_end=1118
+  _globals['_LOGOUTDATA']._serialized_start=1120
+  _globals['_LOGOUTDATA']._serialized_end=1149
+  _globals['_GETJWKSREQUEST']._serialized_start=1151
+  _globals['_GETJWKSREQUEST']._serialized_end=1167
+  _globals['_GETJWKSRESPONSE']._serialized_start=1169
+  _globals['_GETJWKSRESPONSE']._serialized_end=1219
+  _globals['_ISSUESESSIONREQUEST']._serialized_start=1222
+  _globals['_ISSUESESSIONREQUEST']._serialized_end=1403
+  _globals['_ISSUESESSIONRESPONSE']._serialized_start=1406
+  _globals['_ISSUESESSIONRESPONSE']._serialized_end=1604
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1606
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1654
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1656
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1719
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=1721
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=1845
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1847
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1887
+  _globals['_ROTATESIGNINGKEYREQUEST']._serialized_start=1889
+  _globals['_ROTATESIGNINGKEYREQUEST']._serialized_end=1929
+  _globals['_ROTATESIGNINGKEYRESPONSE']._serialized_start=1931
+  _globals['_ROTATESIGNINGKEYRESPONSE']._serialized_end=1997
+  _globals['_ERASEUSERREQUEST']._serialized_start=1999
+  _globals['_ERASEUSERREQUEST']._serialized_end=2044
+  _globals['_ERASEUSERRESPONSE']._serialized_start=2046
+  _globals['_ERASEUSERRESPONSE']._serialized_end=2081
+  _globals['_AUTHSERVICE']._serialized_start=2084
+  _globals['_AUTHSERVICE']._serialized_end=3324
 # @@protoc_insertion_point(module_scope)

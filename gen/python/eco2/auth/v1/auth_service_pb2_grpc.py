@@ -4,6 +4,8 @@ import grpc
 import warnings
 
 from eco2.auth.v1 import auth_service_pb2 as eco2_dot_auth_dot_v1_dot_auth__service__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -26,7 +28,8 @@ if _version_not_supported:
 
 
 class AuthServiceStub:
-    """AuthService issues sessions and publishes the keys that verify their tokens.
+    """AuthService signs users in with a provider, keeps their sessions, and publishes the keys that
+    verify their tokens. Cookies, redirects and statuses travel as initial metadata.
     """
 
     def __init__(self, channel):
@@ -35,6 +38,31 @@ class AuthServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.StartLogin = channel.unary_unary(
+                '/eco2.auth.v1.AuthService/StartLogin',
+                request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.StartLoginRequest.SerializeToString,
+                response_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.StartLoginResponse.FromString,
+                _registered_method=True)
+        self.GetAuthorizationUrl = channel.unary_unary(
+                '/eco2.auth.v1.AuthService/GetAuthorizationUrl',
+                request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.GetAuthorizationUrlRequest.SerializeToString,
+                response_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.GetAuthorizationUrlResponse.FromString,
+                _registered_method=True)
+        self.OAuthCallback = channel.unary_unary(
+                '/eco2.auth.v1.AuthService/OAuthCallback',
+                request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.OAuthCallbackRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.Refresh = channel.unary_unary(
+                '/eco2.auth.v1.AuthService/Refresh',
+                request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RefreshRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.Logout = channel.unary_unary(
+                '/eco2.auth.v1.AuthService/Logout',
+                request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
+                response_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
+                _registered_method=True)
         self.GetJwks = channel.unary_unary(
                 '/eco2.auth.v1.AuthService/GetJwks',
                 request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.GetJwksRequest.SerializeToString,
@@ -45,11 +73,78 @@ class AuthServiceStub:
                 request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.IssueSessionRequest.SerializeToString,
                 response_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.IssueSessionResponse.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/eco2.auth.v1.AuthService/ListSessions',
+                request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.RevokeSession = channel.unary_unary(
+                '/eco2.auth.v1.AuthService/RevokeSession',
+                request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionRequest.SerializeToString,
+                response_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionResponse.FromString,
+                _registered_method=True)
+        self.RotateSigningKey = channel.unary_unary(
+                '/eco2.auth.v1.AuthService/RotateSigningKey',
+                request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RotateSigningKeyRequest.SerializeToString,
+                response_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RotateSigningKeyResponse.FromString,
+                _registered_method=True)
+        self.EraseUser = channel.unary_unary(
+                '/eco2.auth.v1.AuthService/EraseUser',
+                request_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.EraseUserRequest.SerializeToString,
+                response_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.EraseUserResponse.FromString,
+                _registered_method=True)
 
 
 class AuthServiceServicer:
-    """AuthService issues sessions and publishes the keys that verify their tokens.
+    """AuthService signs users in with a provider, keeps their sessions, and publishes the keys that
+    verify their tokens. Cookies, redirects and statuses travel as initial metadata.
     """
+
+    def StartLogin(self, request, context):
+        """StartLogin begins a sign-in and returns where the browser goes next. The answer sets a cookie
+        that binds the sign-in to this browser.
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        VALIDATION_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAuthorizationUrl(self, request, context):
+        """GetAuthorizationUrl is StartLogin in its shorter shape.
+        Errors: those of StartLogin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OAuthCallback(self, request, context):
+        """OAuthCallback ends a sign-in: the provider sends the browser here, and it goes on to the app,
+        with the session's cookies (302 to `<origin>/#/home`) or, after any failure, without (307 to
+        `<origin>/#/login?error=…`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Refresh(self, request, context):
+        """Refresh rotates the session of the refresh cookie and sets both cookies: 201 with the body
+        `null`. A token that was rotated moments ago gets the same successor again.
+        Errors: REFRESH_TOKEN_REQUIRED, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED,
+        TOKEN_TYPE_MISMATCH, USER_NOT_FOUND.
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME the body is a literal null
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE the body is a literal null
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Logout(self, request, context):
+        """Logout ends the session of the cookies and clears them. It succeeds whatever they hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetJwks(self, request, context):
         """GetJwks returns the public keys (RFC 7517) of every token that may still be valid, and of the
@@ -67,9 +162,65 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSessions(self, request, context):
+        """ListSessions returns the sessions of a user that are neither ended nor expired, latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeSession(self, request, context):
+        """RevokeSession ends one session of a user, or all of them. Ending an ended one is accepted.
+        Errors: SESSION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateSigningKey(self, request, context):
+        """RotateSigningKey moves the key rotation one step on: publish the next key, then sign with it,
+        then retire the old one once no token of it can be valid.
+        Errors: ROTATION_NOT_DUE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseUser(self, request, context):
+        """EraseUser ends every session of a user and removes what is kept of their sign-ins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuthServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'StartLogin': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartLogin,
+                    request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.StartLoginRequest.FromString,
+                    response_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.StartLoginResponse.SerializeToString,
+            ),
+            'GetAuthorizationUrl': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAuthorizationUrl,
+                    request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.GetAuthorizationUrlRequest.FromString,
+                    response_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.GetAuthorizationUrlResponse.SerializeToString,
+            ),
+            'OAuthCallback': grpc.unary_unary_rpc_method_handler(
+                    servicer.OAuthCallback,
+                    request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.OAuthCallbackRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'Refresh': grpc.unary_unary_rpc_method_handler(
+                    servicer.Refresh,
+                    request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RefreshRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'Logout': grpc.unary_unary_rpc_method_handler(
+                    servicer.Logout,
+                    request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.FromString,
+                    response_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.SerializeToString,
+            ),
             'GetJwks': grpc.unary_unary_rpc_method_handler(
                     servicer.GetJwks,
                     request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.GetJwksRequest.FromString,
@@ -80,6 +231,26 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.IssueSessionRequest.FromString,
                     response_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.IssueSessionResponse.SerializeToString,
             ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.ListSessionsRequest.FromString,
+                    response_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'RevokeSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeSession,
+                    request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionRequest.FromString,
+                    response_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionResponse.SerializeToString,
+            ),
+            'RotateSigningKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateSigningKey,
+                    request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RotateSigningKeyRequest.FromString,
+                    response_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.RotateSigningKeyResponse.SerializeToString,
+            ),
+            'EraseUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseUser,
+                    request_deserializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.EraseUserRequest.FromString,
+                    response_serializer=eco2_dot_auth_dot_v1_dot_auth__service__pb2.EraseUserResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'eco2.auth.v1.AuthService', rpc_method_handlers)
@@ -89,8 +260,144 @@ def add_AuthServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuthService:
-    """AuthService issues sessions and publishes the keys that verify their tokens.
+    """AuthService signs users in with a provider, keeps their sessions, and publishes the keys that
+    verify their tokens. Cookies, redirects and statuses travel as initial metadata.
     """
+
+    @staticmethod
+    def StartLogin(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.auth.v1.AuthService/StartLogin',
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.StartLoginRequest.SerializeToString,
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.StartLoginResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAuthorizationUrl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.auth.v1.AuthService/GetAuthorizationUrl',
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.GetAuthorizationUrlRequest.SerializeToString,
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.GetAuthorizationUrlResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OAuthCallback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.auth.v1.AuthService/OAuthCallback',
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.OAuthCallbackRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Refresh(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.auth.v1.AuthService/Refresh',
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.RefreshRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Logout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.auth.v1.AuthService/Logout',
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.LogoutRequest.SerializeToString,
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.LogoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetJwks(request,
@@ -136,6 +443,114 @@ class AuthService:
             '/eco2.auth.v1.AuthService/IssueSession',
             eco2_dot_auth_dot_v1_dot_auth__service__pb2.IssueSessionRequest.SerializeToString,
             eco2_dot_auth_dot_v1_dot_auth__service__pb2.IssueSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.auth.v1.AuthService/ListSessions',
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.ListSessionsRequest.SerializeToString,
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.auth.v1.AuthService/RevokeSession',
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionRequest.SerializeToString,
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateSigningKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.auth.v1.AuthService/RotateSigningKey',
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.RotateSigningKeyRequest.SerializeToString,
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.RotateSigningKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.auth.v1.AuthService/EraseUser',
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.EraseUserRequest.SerializeToString,
+            eco2_dot_auth_dot_v1_dot_auth__service__pb2.EraseUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

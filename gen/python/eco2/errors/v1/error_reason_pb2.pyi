@@ -111,6 +111,26 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The path is served, but not for this HTTP method; the Allow header lists those it takes."""
     ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 42
     """The user has as many event streams open as one server allows."""
+    ERROR_REASON_REFRESH_TOKEN_REQUIRED: _ErrorReason.ValueType  # 43
+    """No refresh token was sent, neither as cookie nor as header."""
+    ERROR_REASON_PROVIDER_NOT_CONFIGURED: _ErrorReason.ValueType  # 44
+    """The sign-in provider has no client id and secret in this deployment."""
+    ERROR_REASON_ORIGIN_NOT_ALLOWED: _ErrorReason.ValueType  # 45
+    """frontend_origin is not in the list of origins."""
+    ERROR_REASON_REDIRECT_URI_NOT_ALLOWED: _ErrorReason.ValueType  # 46
+    """redirect_uri is not in the list of callback addresses."""
+    ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 47
+    """The user has no such session."""
+    ERROR_REASON_ROTATION_NOT_DUE: _ErrorReason.ValueType  # 48
+    """The next step of the key rotation would void tokens or outrun the caches of verifiers."""
+    ERROR_REASON_NO_CHANGES_PROVIDED: _ErrorReason.ValueType  # 49
+    """Neither nickname nor phone_number was given."""
+    ERROR_REASON_INVALID_PHONE_NUMBER: _ErrorReason.ValueType  # 50
+    """The phone number is not a Korean mobile number."""
+    ERROR_REASON_PHONE_NUMBER_TAKEN: _ErrorReason.ValueType  # 51
+    """Another account has the phone number."""
+    ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 52
+    """The caller used up the allowance of the route."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names why a call or a job failed."""
@@ -201,4 +221,24 @@ ERROR_REASON_METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 41
 """The path is served, but not for this HTTP method; the Allow header lists those it takes."""
 ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 42
 """The user has as many event streams open as one server allows."""
+ERROR_REASON_REFRESH_TOKEN_REQUIRED: ErrorReason.ValueType  # 43
+"""No refresh token was sent, neither as cookie nor as header."""
+ERROR_REASON_PROVIDER_NOT_CONFIGURED: ErrorReason.ValueType  # 44
+"""The sign-in provider has no client id and secret in this deployment."""
+ERROR_REASON_ORIGIN_NOT_ALLOWED: ErrorReason.ValueType  # 45
+"""frontend_origin is not in the list of origins."""
+ERROR_REASON_REDIRECT_URI_NOT_ALLOWED: ErrorReason.ValueType  # 46
+"""redirect_uri is not in the list of callback addresses."""
+ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 47
+"""The user has no such session."""
+ERROR_REASON_ROTATION_NOT_DUE: ErrorReason.ValueType  # 48
+"""The next step of the key rotation would void tokens or outrun the caches of verifiers."""
+ERROR_REASON_NO_CHANGES_PROVIDED: ErrorReason.ValueType  # 49
+"""Neither nickname nor phone_number was given."""
+ERROR_REASON_INVALID_PHONE_NUMBER: ErrorReason.ValueType  # 50
+"""The phone number is not a Korean mobile number."""
+ERROR_REASON_PHONE_NUMBER_TAKEN: ErrorReason.ValueType  # 51
+"""Another account has the phone number."""
+ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 52
+"""The caller used up the allowance of the route."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -50,6 +50,11 @@ class ImagesServiceStub:
                 request_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageRequest.SerializeToString,
                 response_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageResponse.FromString,
                 _registered_method=True)
+        self.EraseUser = channel.unary_unary(
+                '/eco2.images.v1.ImagesService/EraseUser',
+                request_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.EraseUserRequest.SerializeToString,
+                response_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.EraseUserResponse.FromString,
+                _registered_method=True)
 
 
 class ImagesServiceServicer:
@@ -83,6 +88,13 @@ class ImagesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseUser(self, request, context):
+        """EraseUser removes everything kept of a user. Repeating it is accepted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ImagesServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -100,6 +112,11 @@ def add_ImagesServiceServicer_to_server(servicer, server):
                     servicer.InspectImage,
                     request_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageRequest.FromString,
                     response_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageResponse.SerializeToString,
+            ),
+            'EraseUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseUser,
+                    request_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.EraseUserRequest.FromString,
+                    response_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.EraseUserResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -184,6 +201,33 @@ class ImagesService:
             '/eco2.images.v1.ImagesService/InspectImage',
             eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageRequest.SerializeToString,
             eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.images.v1.ImagesService/EraseUser',
+            eco2_dot_images_dot_v1_dot_images__service__pb2.EraseUserRequest.SerializeToString,
+            eco2_dot_images_dot_v1_dot_images__service__pb2.EraseUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,8 @@ class ImagesServiceStub:
     Errors: IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
     IMAGE_TYPE_UNSUPPORTED.
     """
+    EraseUser: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.EraseUserRequest, _images_service_pb2.EraseUserResponse]
+    """EraseUser removes everything kept of a user. Repeating it is accepted."""
 
 @_typing.type_check_only
 class ImagesServiceAsyncStub(ImagesServiceStub):
@@ -69,6 +71,8 @@ class ImagesServiceAsyncStub(ImagesServiceStub):
     Errors: IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
     IMAGE_TYPE_UNSUPPORTED.
     """
+    EraseUser: _aio.UnaryUnaryMultiCallable[_images_service_pb2.EraseUserRequest, _images_service_pb2.EraseUserResponse]  # type: ignore[assignment]
+    """EraseUser removes everything kept of a user. Repeating it is accepted."""
 
 class ImagesServiceServicer(metaclass=_abc_1.ABCMeta):
     """ImagesService hands out presigned uploads and knows what was uploaded."""
@@ -105,5 +109,13 @@ class ImagesServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
         IMAGE_TYPE_UNSUPPORTED.
         """
+
+    @_abc_1.abstractmethod
+    def EraseUser(
+        self,
+        request: _images_service_pb2.EraseUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_images_service_pb2.EraseUserResponse, _abc.Awaitable[_images_service_pb2.EraseUserResponse]]:
+        """EraseUser removes everything kept of a user. Repeating it is accepted."""
 
 def add_ImagesServiceServicer_to_server(servicer: ImagesServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

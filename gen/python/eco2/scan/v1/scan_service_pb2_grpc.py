@@ -87,6 +87,11 @@ class ScanServiceStub:
                 request_serializer=eco2_dot_scan_dot_v1_dot_scan__service__pb2.FailJobRequest.SerializeToString,
                 response_deserializer=eco2_dot_scan_dot_v1_dot_scan__service__pb2.FailJobResponse.FromString,
                 _registered_method=True)
+        self.EraseUser = channel.unary_unary(
+                '/eco2.scan.v1.ScanService/EraseUser',
+                request_serializer=eco2_dot_scan_dot_v1_dot_scan__service__pb2.EraseUserRequest.SerializeToString,
+                response_deserializer=eco2_dot_scan_dot_v1_dot_scan__service__pb2.EraseUserResponse.FromString,
+                _registered_method=True)
 
 
 class ScanServiceServicer:
@@ -181,6 +186,13 @@ class ScanServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseUser(self, request, context):
+        """EraseUser removes everything kept of a user. Repeating it is accepted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ScanServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -233,6 +245,11 @@ def add_ScanServiceServicer_to_server(servicer, server):
                     servicer.FailJob,
                     request_deserializer=eco2_dot_scan_dot_v1_dot_scan__service__pb2.FailJobRequest.FromString,
                     response_serializer=eco2_dot_scan_dot_v1_dot_scan__service__pb2.FailJobResponse.SerializeToString,
+            ),
+            'EraseUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseUser,
+                    request_deserializer=eco2_dot_scan_dot_v1_dot_scan__service__pb2.EraseUserRequest.FromString,
+                    response_serializer=eco2_dot_scan_dot_v1_dot_scan__service__pb2.EraseUserResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -506,6 +523,33 @@ class ScanService:
             '/eco2.scan.v1.ScanService/FailJob',
             eco2_dot_scan_dot_v1_dot_scan__service__pb2.FailJobRequest.SerializeToString,
             eco2_dot_scan_dot_v1_dot_scan__service__pb2.FailJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.scan.v1.ScanService/EraseUser',
+            eco2_dot_scan_dot_v1_dot_scan__service__pb2.EraseUserRequest.SerializeToString,
+            eco2_dot_scan_dot_v1_dot_scan__service__pb2.EraseUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

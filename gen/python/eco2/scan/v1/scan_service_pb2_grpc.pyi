@@ -82,6 +82,8 @@ class ScanServiceStub:
     """FailJob ends a job with a reason, unless it has ended already.
     Errors: JOB_NOT_FOUND.
     """
+    EraseUser: _grpc.UnaryUnaryMultiCallable[_scan_service_pb2.EraseUserRequest, _scan_service_pb2.EraseUserResponse]
+    """EraseUser removes everything kept of a user. Repeating it is accepted."""
 
 @_typing.type_check_only
 class ScanServiceAsyncStub(ScanServiceStub):
@@ -135,6 +137,8 @@ class ScanServiceAsyncStub(ScanServiceStub):
     """FailJob ends a job with a reason, unless it has ended already.
     Errors: JOB_NOT_FOUND.
     """
+    EraseUser: _aio.UnaryUnaryMultiCallable[_scan_service_pb2.EraseUserRequest, _scan_service_pb2.EraseUserResponse]  # type: ignore[assignment]
+    """EraseUser removes everything kept of a user. Repeating it is accepted."""
 
 class ScanServiceServicer(metaclass=_abc_1.ABCMeta):
     """ScanService accepts scans and owns their jobs and results."""
@@ -245,5 +249,13 @@ class ScanServiceServicer(metaclass=_abc_1.ABCMeta):
         """FailJob ends a job with a reason, unless it has ended already.
         Errors: JOB_NOT_FOUND.
         """
+
+    @_abc_1.abstractmethod
+    def EraseUser(
+        self,
+        request: _scan_service_pb2.EraseUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scan_service_pb2.EraseUserResponse, _abc.Awaitable[_scan_service_pb2.EraseUserResponse]]:
+        """EraseUser removes everything kept of a user. Repeating it is accepted."""
 
 def add_ScanServiceServicer_to_server(servicer: ScanServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,10 +26,11 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from eco2.options.v1 import options_pb2 as eco2_dot_options_dot_v1_dot_options__pb2
 from eco2.users.v1 import user_pb2 as eco2_dot_users_dot_v1_dot_user__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!eco2/users/v1/users_service.proto\x12\reco2.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x18\x65\x63o2/users/v1/user.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0e\n\x0cGetMeRequest\"\xba\x01\n\rGetMeResponse\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x10\n\x08nickname\x18\x03 \x01(\t\x12\x19\n\x0cphone_number\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\x31\n\rlast_login_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\r_phone_number\"\x19\n\x17ListMyCharactersRequest\"H\n\x18ListMyCharactersResponse\x12,\n\x05items\x18\x01 \x03(\x0b\x32\x1d.eco2.users.v1.OwnedCharacter\"8\n\x13GetOwnershipRequest\x12!\n\x0e\x63haracter_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"=\n\x14GetOwnershipResponse\x12\x16\n\x0e\x63haracter_name\x18\x01 \x01(\t\x12\r\n\x05owned\x18\x02 \x01(\x08\"\xe2\x01\n\x1bGetOrCreateFromOAuthRequest\x12-\n\x08provider\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16R\x06googleR\x05kakaoR\x05naver\x12$\n\x10provider_user_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12\x17\n\x05\x65mail\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0\x02\x12\x15\n\x04name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18x\x12\x19\n\x08nickname\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18x\x12#\n\x11profile_image_url\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"R\n\x1cGetOrCreateFromOAuthResponse\x12!\n\x04user\x18\x01 \x01(\x0b\x32\x13.eco2.users.v1.User\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"4\n\x0fGetUserResponse\x12!\n\x04user\x18\x01 \x01(\x0b\x32\x13.eco2.users.v1.User\"T\n\x16GrantCharactersRequest\x12:\n\x06grants\x18\x01 \x03(\x0b\x32\x1d.eco2.users.v1.CharacterGrantB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"\xce\x01\n\x0e\x43haracterGrant\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\x0c\x63haracter_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\x04\x63ode\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\x0e\n\x06\x64ialog\x18\x06 \x01(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\x12.\n\ngranted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x17GrantCharactersResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x05\x12\x15\n\ralready_owned\x18\x02 \x01(\x05\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x05\x32\xcc\x05\n\x0cUsersService\x12`\n\x05GetMe\x12\x1b.eco2.users.v1.GetMeRequest\x1a\x1c.eco2.users.v1.GetMeResponse\"\x1c\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/users/me\x12\x8c\x01\n\x10ListMyCharacters\x12&.eco2.users.v1.ListMyCharactersRequest\x1a\'.eco2.users.v1.ListMyCharactersResponse\"\'\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/users/me/characters\x12\x9b\x01\n\x0cGetOwnership\x12\".eco2.users.v1.GetOwnershipRequest\x1a#.eco2.users.v1.GetOwnershipResponse\"B\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x38\x12\x36/api/v1/users/me/characters/{character_name}/ownership\x12u\n\x14GetOrCreateFromOAuth\x12*.eco2.users.v1.GetOrCreateFromOAuthRequest\x1a+.eco2.users.v1.GetOrCreateFromOAuthResponse\"\x04\xa8\xd4\x18\x03\x12N\n\x07GetUser\x12\x1d.eco2.users.v1.GetUserRequest\x1a\x1e.eco2.users.v1.GetUserResponse\"\x04\xa8\xd4\x18\x03\x12\x66\n\x0fGrantCharacters\x12%.eco2.users.v1.GrantCharactersRequest\x1a&.eco2.users.v1.GrantCharactersResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!eco2/users/v1/users_service.proto\x12\reco2.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x18\x65\x63o2/users/v1/user.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x0e\n\x0cGetMeRequest\"\xba\x01\n\rGetMeResponse\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x10\n\x08nickname\x18\x03 \x01(\t\x12\x19\n\x0cphone_number\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\x31\n\rlast_login_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\r_phone_number\"\x19\n\x17ListMyCharactersRequest\"H\n\x18ListMyCharactersResponse\x12,\n\x05items\x18\x01 \x03(\x0b\x32\x1d.eco2.users.v1.OwnedCharacter\"8\n\x13GetOwnershipRequest\x12!\n\x0e\x63haracter_name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"=\n\x14GetOwnershipResponse\x12\x16\n\x0e\x63haracter_name\x18\x01 \x01(\t\x12\r\n\x05owned\x18\x02 \x01(\x08\"\xe2\x01\n\x1bGetOrCreateFromOAuthRequest\x12-\n\x08provider\x18\x01 \x01(\tB\x1b\xbaH\x18r\x16R\x06googleR\x05kakaoR\x05naver\x12$\n\x10provider_user_id\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12\x17\n\x05\x65mail\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0\x02\x12\x15\n\x04name\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18x\x12\x19\n\x08nickname\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18x\x12#\n\x11profile_image_url\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"R\n\x1cGetOrCreateFromOAuthResponse\x12!\n\x04user\x18\x01 \x01(\x0b\x32\x13.eco2.users.v1.User\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"4\n\x0fGetUserResponse\x12!\n\x04user\x18\x01 \x01(\x0b\x32\x13.eco2.users.v1.User\"T\n\x16GrantCharactersRequest\x12:\n\x06grants\x18\x01 \x03(\x0b\x32\x1d.eco2.users.v1.CharacterGrantB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xf4\x03\"\xce\x01\n\x0e\x43haracterGrant\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\x0c\x63haracter_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\x04\x63ode\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0c\n\x04type\x18\x05 \x01(\t\x12\x0e\n\x06\x64ialog\x18\x06 \x01(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\x12.\n\ngranted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x17GrantCharactersResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x05\x12\x15\n\ralready_owned\x18\x02 \x01(\x05\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x05\"w\n\x0fUpdateMeRequest\x12 \n\x08nickname\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xH\x00\x88\x01\x01\x12$\n\x0cphone_number\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\n\x18\x14H\x01\x88\x01\x01\x42\x0b\n\t_nicknameB\x0f\n\r_phone_number\"\xbd\x01\n\x10UpdateMeResponse\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x10\n\x08nickname\x18\x03 \x01(\t\x12\x19\n\x0cphone_number\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\x31\n\rlast_login_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0f\n\r_phone_number\"\x11\n\x0f\x44\x65leteMeRequest\"\x14\n\x12GetMyPointsRequest\"$\n\x13GetMyPointsResponse\x12\r\n\x05total\x18\x01 \x01(\x05\"l\n\x17ListPointEntriesRequest\x12\x1d\n\x05limit\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x1d\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02H\x01\x88\x01\x01\x42\x08\n\x06_limitB\t\n\x07_cursor\"p\n\x18ListPointEntriesResponse\x12*\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x19.eco2.users.v1.PointEntry\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0e\n\x0c_next_cursor\"{\n\nPointEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x11\n\treference\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x10\x41\x64\x64PointsRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x06points\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01\x12\'\n\x06reason\x18\x03 \x01(\tB\x17\xbaH\x14r\x12R\x04scanR\ncorrection\x12\x1c\n\treference\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"2\n\x11\x41\x64\x64PointsResponse\x12\x0e\n\x06\x62ooked\x18\x01 \x01(\x08\x12\r\n\x05total\x18\x02 \x01(\x05\x32\x80\n\n\x0cUsersService\x12`\n\x05GetMe\x12\x1b.eco2.users.v1.GetMeRequest\x1a\x1c.eco2.users.v1.GetMeResponse\"\x1c\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/users/me\x12l\n\x08UpdateMe\x12\x1e.eco2.users.v1.UpdateMeRequest\x1a\x1f.eco2.users.v1.UpdateMeResponse\"\x1f\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x15\x32\x10/api/v1/users/me:\x01*\x12`\n\x08\x44\x65leteMe\x12\x1e.eco2.users.v1.DeleteMeRequest\x1a\x16.google.protobuf.Empty\"\x1c\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x12*\x10/api/v1/users/me\x12y\n\x0bGetMyPoints\x12!.eco2.users.v1.GetMyPointsRequest\x1a\".eco2.users.v1.GetMyPointsResponse\"#\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/me/points\x12\x90\x01\n\x10ListPointEntries\x12&.eco2.users.v1.ListPointEntriesRequest\x1a\'.eco2.users.v1.ListPointEntriesResponse\"+\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/users/me/points/entries\x12\x8c\x01\n\x10ListMyCharacters\x12&.eco2.users.v1.ListMyCharactersRequest\x1a\'.eco2.users.v1.ListMyCharactersResponse\"\'\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/users/me/characters\x12\x9b\x01\n\x0cGetOwnership\x12\".eco2.users.v1.GetOwnershipRequest\x1a#.eco2.users.v1.GetOwnershipResponse\"B\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x38\x12\x36/api/v1/users/me/characters/{character_name}/ownership\x12u\n\x14GetOrCreateFromOAuth\x12*.eco2.users.v1.GetOrCreateFromOAuthRequest\x1a+.eco2.users.v1.GetOrCreateFromOAuthResponse\"\x04\xa8\xd4\x18\x03\x12N\n\x07GetUser\x12\x1d.eco2.users.v1.GetUserRequest\x1a\x1e.eco2.users.v1.GetUserResponse\"\x04\xa8\xd4\x18\x03\x12\x66\n\x0fGrantCharacters\x12%.eco2.users.v1.GrantCharactersRequest\x1a&.eco2.users.v1.GrantCharactersResponse\"\x04\xa8\xd4\x18\x03\x12T\n\tAddPoints\x12\x1f.eco2.users.v1.AddPointsRequest\x1a .eco2.users.v1.AddPointsResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,8 +61,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHARACTERGRANT'].fields_by_name['character_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CHARACTERGRANT'].fields_by_name['code']._loaded_options = None
   _globals['_CHARACTERGRANT'].fields_by_name['code']._serialized_options = b'\272H\004r\002\020\001'
+  _globals['_UPDATEMEREQUEST'].fields_by_name['nickname']._loaded_options = None
+  _globals['_UPDATEMEREQUEST'].fields_by_name['nickname']._serialized_options = b'\272H\006r\004\020\001\030x'
+  _globals['_UPDATEMEREQUEST'].fields_by_name['phone_number']._loaded_options = None
+  _globals['_UPDATEMEREQUEST'].fields_by_name['phone_number']._serialized_options = b'\272H\006r\004\020\n\030\024'
+  _globals['_LISTPOINTENTRIESREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTPOINTENTRIESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTPOINTENTRIESREQUEST'].fields_by_name['cursor']._loaded_options = None
+  _globals['_LISTPOINTENTRIESREQUEST'].fields_by_name['cursor']._serialized_options = b'\272H\005r\003\030\200\002'
+  _globals['_ADDPOINTSREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_ADDPOINTSREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_ADDPOINTSREQUEST'].fields_by_name['points']._loaded_options = None
+  _globals['_ADDPOINTSREQUEST'].fields_by_name['points']._serialized_options = b'\272H\007\032\005\030\350\007(\001'
+  _globals['_ADDPOINTSREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_ADDPOINTSREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\024r\022R\004scanR\ncorrection'
+  _globals['_ADDPOINTSREQUEST'].fields_by_name['reference']._loaded_options = None
+  _globals['_ADDPOINTSREQUEST'].fields_by_name['reference']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_USERSSERVICE'].methods_by_name['GetMe']._loaded_options = None
   _globals['_USERSSERVICE'].methods_by_name['GetMe']._serialized_options = b'\250\324\030\002\202\323\344\223\002\022\022\020/api/v1/users/me'
+  _globals['_USERSSERVICE'].methods_by_name['UpdateMe']._loaded_options = None
+  _globals['_USERSSERVICE'].methods_by_name['UpdateMe']._serialized_options = b'\250\324\030\002\202\323\344\223\002\0252\020/api/v1/users/me:\001*'
+  _globals['_USERSSERVICE'].methods_by_name['DeleteMe']._loaded_options = None
+  _globals['_USERSSERVICE'].methods_by_name['DeleteMe']._serialized_options = b'\250\324\030\002\202\323\344\223\002\022*\020/api/v1/users/me'
+  _globals['_USERSSERVICE'].methods_by_name['GetMyPoints']._loaded_options = None
+  _globals['_USERSSERVICE'].methods_by_name['GetMyPoints']._serialized_options = b'\250\324\030\002\202\323\344\223\002\031\022\027/api/v1/users/me/points'
+  _globals['_USERSSERVICE'].methods_by_name['ListPointEntries']._loaded_options = None
+  _globals['_USERSSERVICE'].methods_by_name['ListPointEntries']._serialized_options = b'\250\324\030\002\202\323\344\223\002!\022\037/api/v1/users/me/points/entries'
   _globals['_USERSSERVICE'].methods_by_name['ListMyCharacters']._loaded_options = None
   _globals['_USERSSERVICE'].methods_by_name['ListMyCharacters']._serialized_options = b'\250\324\030\002\202\323\344\223\002\035\022\033/api/v1/users/me/characters'
   _globals['_USERSSERVICE'].methods_by_name['GetOwnership']._loaded_options = None
@@ -72,32 +97,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSSERVICE'].methods_by_name['GetUser']._serialized_options = b'\250\324\030\003'
   _globals['_USERSSERVICE'].methods_by_name['GrantCharacters']._loaded_options = None
   _globals['_USERSSERVICE'].methods_by_name['GrantCharacters']._serialized_options = b'\250\324\030\003'
-  _globals['_GETMEREQUEST']._serialized_start=201
-  _globals['_GETMEREQUEST']._serialized_end=215
-  _globals['_GETMERESPONSE']._serialized_start=218
-  _globals['_GETMERESPONSE']._serialized_end=404
-  _globals['_LISTMYCHARACTERSREQUEST']._serialized_start=406
-  _globals['_LISTMYCHARACTERSREQUEST']._serialized_end=431
-  _globals['_LISTMYCHARACTERSRESPONSE']._serialized_start=433
-  _globals['_LISTMYCHARACTERSRESPONSE']._serialized_end=505
-  _globals['_GETOWNERSHIPREQUEST']._serialized_start=507
-  _globals['_GETOWNERSHIPREQUEST']._serialized_end=563
-  _globals['_GETOWNERSHIPRESPONSE']._serialized_start=565
-  _globals['_GETOWNERSHIPRESPONSE']._serialized_end=626
-  _globals['_GETORCREATEFROMOAUTHREQUEST']._serialized_start=629
-  _globals['_GETORCREATEFROMOAUTHREQUEST']._serialized_end=855
-  _globals['_GETORCREATEFROMOAUTHRESPONSE']._serialized_start=857
-  _globals['_GETORCREATEFROMOAUTHRESPONSE']._serialized_end=939
-  _globals['_GETUSERREQUEST']._serialized_start=941
-  _globals['_GETUSERREQUEST']._serialized_end=984
-  _globals['_GETUSERRESPONSE']._serialized_start=986
-  _globals['_GETUSERRESPONSE']._serialized_end=1038
-  _globals['_GRANTCHARACTERSREQUEST']._serialized_start=1040
-  _globals['_GRANTCHARACTERSREQUEST']._serialized_end=1124
-  _globals['_CHARACTERGRANT']._serialized_start=1127
-  _globals['_CHARACTERGRANT']._serialized_end=1333
-  _globals['_GRANTCHARACTERSRESPONSE']._serialized_start=1335
-  _globals['_GRANTCHARACTERSRESPONSE']._serialized_end=1417
-  _globals['_USERSSERVICE']._serialized_start=1420
-  _globals['_USERSSERVICE']._serialized_end=2136
+  _globals['_USERSSERVICE'].methods_by_name['AddPoints']._loaded_options = None
+  _globals['_USERSSERVICE'].methods_by_name['AddPoints']._serialized_options = b'\250\324\030\003'
+  _globals['_GETMEREQUEST']._serialized_start=230
+  _globals['_GETMEREQUEST']._serialized_end=244
+  _globals['_GETMERESPONSE']._serialized_start=247
+  _globals['_GETMERESPONSE']._serialized_end=433
+  _globals['_LISTMYCHARACTERSREQUEST']._serialized_start=435
+  _globals['_LISTMYCHARACTERSREQUEST']._serialized_end=460
+  _globals['_LISTMYCHARACTERSRESPONSE']._serialized_start=462
+  _globals['_LISTMYCHARACTERSRESPONSE']._serialized_end=534
+  _globals['_GETOWNERSHIPREQUEST']._serialized_start=536
+  _globals['_GETOWNERSHIPREQUEST']._serialized_end=592
+  _globals['_GETOWNERSHIPRESPONSE']._serialized_start=594
+  _globals['_GETOWNERSHIPRESPONSE']._serialized_end=655
+  _globals['_GETORCREATEFROMOAUTHREQUEST']._serialized_start=658
+  _globals['_GETORCREATEFROMOAUTHREQUEST']._serialized_end=884
+  _globals['_GETORCREATEFROMOAUTHRESPONSE']._serialized_start=886
+  _globals['_GETORCREATEFROMOAUTHRESPONSE']._serialized_end=968
+  _globals['_GETUSERREQUEST']._serialized_start=970
+  _globals['_GETUSERREQUEST']._serialized_end=1013
+  _globals['_GETUSERRESPONSE']._serialized_start=1015
+  _globals['_GETUSERRESPONSE']._serialized_end=1067
+  _globals['_GRANTCHARACTERSREQUEST']._serialized_start=1069
+  _globals['_GRANTCHARACTERSREQUEST']._serialized_end=1153
+  _globals['_CHARACTERGRANT']._serialized_start=1156
+  _globals['_CHARACTERGRANT']._serialized_end=1362
+  _globals['_GRANTCHARACTERSRESPONSE']._serialized_start=1364
+  _globals['_GRANTCHARACTERSRESPONSE']._serialized_end=1446
+  _globals['_UPDATEMEREQUEST']._serialized_start=1448
+  _globals['_UPDATEMEREQUEST']._serialized_end=1567
+  _globals['_UPDATEMERESPONSE']._serialized_start=1570
+  _globals['_UPDATEMERESPONSE']._serialized_end=1759
+  _globals['_DELETEMEREQUEST']._serialized_start=1761
+  _globals['_DELETEMEREQUEST']._serialized_end=1778
+  _globals['_GETMYPOINTSREQUEST']._serialized_start=1780
+  _globals['_GETMYPOINTSREQUEST']._serialized_end=1800
+  _globals['_GETMYPOINTSRESPONSE']._serialized_start=1802
+  _globals['_GETMYPOINTSRESPONSE']._serialized_end=1838
+  _globals['_LISTPOINTENTRIESREQUEST']._serialized_start=1840
+  _globals['_LISTPOINTENTRIESREQUEST']._serialized_end=1948
+  _globals['_LISTPOINTENTRIESRESPONSE']._serialized_start=1950
+  _globals['_LISTPOINTENTRIESRESPONSE']._serialized_end=2062
+  _globals['_POINTENTRY']._serialized_start=2064
+  _globals['_POINTENTRY']._serialized_end=2187
+  _globals['_ADDPOINTSREQUEST']._serialized_start=2190
+  _globals['_ADDPOINTSREQUEST']._serialized_end=2334
+  _globals['_ADDPOINTSRESPONSE']._serialized_start=2336
+  _globals['_ADDPOINTSRESPONSE']._serialized_end=2386
+  _globals['_USERSSERVICE']._serialized_start=2389
+  _globals['_USERSSERVICE']._serialized_end=3669
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from eco2.users.v1 import users_service_pb2 as eco2_dot_users_dot_v1_dot_users__service__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -40,6 +41,26 @@ class UsersServiceStub:
                 request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetMeRequest.SerializeToString,
                 response_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetMeResponse.FromString,
                 _registered_method=True)
+        self.UpdateMe = channel.unary_unary(
+                '/eco2.users.v1.UsersService/UpdateMe',
+                request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.UpdateMeRequest.SerializeToString,
+                response_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.UpdateMeResponse.FromString,
+                _registered_method=True)
+        self.DeleteMe = channel.unary_unary(
+                '/eco2.users.v1.UsersService/DeleteMe',
+                request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.DeleteMeRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.GetMyPoints = channel.unary_unary(
+                '/eco2.users.v1.UsersService/GetMyPoints',
+                request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetMyPointsRequest.SerializeToString,
+                response_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetMyPointsResponse.FromString,
+                _registered_method=True)
+        self.ListPointEntries = channel.unary_unary(
+                '/eco2.users.v1.UsersService/ListPointEntries',
+                request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.ListPointEntriesRequest.SerializeToString,
+                response_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.ListPointEntriesResponse.FromString,
+                _registered_method=True)
         self.ListMyCharacters = channel.unary_unary(
                 '/eco2.users.v1.UsersService/ListMyCharacters',
                 request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.ListMyCharactersRequest.SerializeToString,
@@ -65,6 +86,11 @@ class UsersServiceStub:
                 request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GrantCharactersRequest.SerializeToString,
                 response_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GrantCharactersResponse.FromString,
                 _registered_method=True)
+        self.AddPoints = channel.unary_unary(
+                '/eco2.users.v1.UsersService/AddPoints',
+                request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.AddPointsRequest.SerializeToString,
+                response_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.AddPointsResponse.FromString,
+                _registered_method=True)
 
 
 class UsersServiceServicer:
@@ -74,6 +100,39 @@ class UsersServiceServicer:
     def GetMe(self, request, context):
         """GetMe returns the caller's profile.
         Errors: USER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateMe(self, request, context):
+        """UpdateMe changes the caller's nickname or phone number and returns the profile.
+        Errors: NO_CHANGES_PROVIDED, INVALID_PHONE_NUMBER, PHONE_NUMBER_TAKEN, USER_NOT_FOUND,
+        VALIDATION_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteMe(self, request, context):
+        """DeleteMe removes the caller's account; every domain erases what it keeps of the user.
+        Errors: USER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMyPoints(self, request, context):
+        """GetMyPoints returns the caller's points.
+        Errors: USER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPointEntries(self, request, context):
+        """ListPointEntries returns what earned the caller's points, newest first.
+        Errors: INVALID_CURSOR, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,6 +178,13 @@ class UsersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddPoints(self, request, context):
+        """AddPoints books points. A reason that was booked for the user before is not booked again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UsersServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +192,26 @@ def add_UsersServiceServicer_to_server(servicer, server):
                     servicer.GetMe,
                     request_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetMeRequest.FromString,
                     response_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetMeResponse.SerializeToString,
+            ),
+            'UpdateMe': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateMe,
+                    request_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.UpdateMeRequest.FromString,
+                    response_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.UpdateMeResponse.SerializeToString,
+            ),
+            'DeleteMe': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteMe,
+                    request_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.DeleteMeRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'GetMyPoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMyPoints,
+                    request_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetMyPointsRequest.FromString,
+                    response_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetMyPointsResponse.SerializeToString,
+            ),
+            'ListPointEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPointEntries,
+                    request_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.ListPointEntriesRequest.FromString,
+                    response_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.ListPointEntriesResponse.SerializeToString,
             ),
             'ListMyCharacters': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMyCharacters,
@@ -151,6 +237,11 @@ def add_UsersServiceServicer_to_server(servicer, server):
                     servicer.GrantCharacters,
                     request_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GrantCharactersRequest.FromString,
                     response_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GrantCharactersResponse.SerializeToString,
+            ),
+            'AddPoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddPoints,
+                    request_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.AddPointsRequest.FromString,
+                    response_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.AddPointsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -181,6 +272,114 @@ class UsersService:
             '/eco2.users.v1.UsersService/GetMe',
             eco2_dot_users_dot_v1_dot_users__service__pb2.GetMeRequest.SerializeToString,
             eco2_dot_users_dot_v1_dot_users__service__pb2.GetMeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateMe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.users.v1.UsersService/UpdateMe',
+            eco2_dot_users_dot_v1_dot_users__service__pb2.UpdateMeRequest.SerializeToString,
+            eco2_dot_users_dot_v1_dot_users__service__pb2.UpdateMeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteMe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.users.v1.UsersService/DeleteMe',
+            eco2_dot_users_dot_v1_dot_users__service__pb2.DeleteMeRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMyPoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.users.v1.UsersService/GetMyPoints',
+            eco2_dot_users_dot_v1_dot_users__service__pb2.GetMyPointsRequest.SerializeToString,
+            eco2_dot_users_dot_v1_dot_users__service__pb2.GetMyPointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPointEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.users.v1.UsersService/ListPointEntries',
+            eco2_dot_users_dot_v1_dot_users__service__pb2.ListPointEntriesRequest.SerializeToString,
+            eco2_dot_users_dot_v1_dot_users__service__pb2.ListPointEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -316,6 +515,33 @@ class UsersService:
             '/eco2.users.v1.UsersService/GrantCharacters',
             eco2_dot_users_dot_v1_dot_users__service__pb2.GrantCharactersRequest.SerializeToString,
             eco2_dot_users_dot_v1_dot_users__service__pb2.GrantCharactersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddPoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.users.v1.UsersService/AddPoints',
+            eco2_dot_users_dot_v1_dot_users__service__pb2.AddPointsRequest.SerializeToString,
+            eco2_dot_users_dot_v1_dot_users__service__pb2.AddPointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ Accounts, profiles and what users own."""
 
 from collections import abc as _abc
 from eco2.users.v1 import users_service_pb2 as _users_service_pb2
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -37,6 +38,23 @@ class UsersServiceStub:
     """GetMe returns the caller's profile.
     Errors: USER_NOT_FOUND.
     """
+    UpdateMe: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.UpdateMeRequest, _users_service_pb2.UpdateMeResponse]
+    """UpdateMe changes the caller's nickname or phone number and returns the profile.
+    Errors: NO_CHANGES_PROVIDED, INVALID_PHONE_NUMBER, PHONE_NUMBER_TAKEN, USER_NOT_FOUND,
+    VALIDATION_FAILED.
+    """
+    DeleteMe: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.DeleteMeRequest, _empty_pb2.Empty]
+    """DeleteMe removes the caller's account; every domain erases what it keeps of the user.
+    Errors: USER_NOT_FOUND.
+    """
+    GetMyPoints: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.GetMyPointsRequest, _users_service_pb2.GetMyPointsResponse]
+    """GetMyPoints returns the caller's points.
+    Errors: USER_NOT_FOUND.
+    """
+    ListPointEntries: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.ListPointEntriesRequest, _users_service_pb2.ListPointEntriesResponse]
+    """ListPointEntries returns what earned the caller's points, newest first.
+    Errors: INVALID_CURSOR, VALIDATION_FAILED.
+    """
     ListMyCharacters: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.ListMyCharactersRequest, _users_service_pb2.ListMyCharactersResponse]
     """ListMyCharacters returns the caller's characters, newest first; an array at the edge.
     Errors: USER_NOT_FOUND.
@@ -57,6 +75,8 @@ class UsersServiceStub:
     """GrantCharacters records earned characters. A grant that is already recorded is not an error and
     changes nothing; a grant to an account that does not exist is dropped and reported.
     """
+    AddPoints: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.AddPointsRequest, _users_service_pb2.AddPointsResponse]
+    """AddPoints books points. A reason that was booked for the user before is not booked again."""
 
 @_typing.type_check_only
 class UsersServiceAsyncStub(UsersServiceStub):
@@ -66,6 +86,23 @@ class UsersServiceAsyncStub(UsersServiceStub):
     GetMe: _aio.UnaryUnaryMultiCallable[_users_service_pb2.GetMeRequest, _users_service_pb2.GetMeResponse]  # type: ignore[assignment]
     """GetMe returns the caller's profile.
     Errors: USER_NOT_FOUND.
+    """
+    UpdateMe: _aio.UnaryUnaryMultiCallable[_users_service_pb2.UpdateMeRequest, _users_service_pb2.UpdateMeResponse]  # type: ignore[assignment]
+    """UpdateMe changes the caller's nickname or phone number and returns the profile.
+    Errors: NO_CHANGES_PROVIDED, INVALID_PHONE_NUMBER, PHONE_NUMBER_TAKEN, USER_NOT_FOUND,
+    VALIDATION_FAILED.
+    """
+    DeleteMe: _aio.UnaryUnaryMultiCallable[_users_service_pb2.DeleteMeRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """DeleteMe removes the caller's account; every domain erases what it keeps of the user.
+    Errors: USER_NOT_FOUND.
+    """
+    GetMyPoints: _aio.UnaryUnaryMultiCallable[_users_service_pb2.GetMyPointsRequest, _users_service_pb2.GetMyPointsResponse]  # type: ignore[assignment]
+    """GetMyPoints returns the caller's points.
+    Errors: USER_NOT_FOUND.
+    """
+    ListPointEntries: _aio.UnaryUnaryMultiCallable[_users_service_pb2.ListPointEntriesRequest, _users_service_pb2.ListPointEntriesResponse]  # type: ignore[assignment]
+    """ListPointEntries returns what earned the caller's points, newest first.
+    Errors: INVALID_CURSOR, VALIDATION_FAILED.
     """
     ListMyCharacters: _aio.UnaryUnaryMultiCallable[_users_service_pb2.ListMyCharactersRequest, _users_service_pb2.ListMyCharactersResponse]  # type: ignore[assignment]
     """ListMyCharacters returns the caller's characters, newest first; an array at the edge.
@@ -87,6 +124,8 @@ class UsersServiceAsyncStub(UsersServiceStub):
     """GrantCharacters records earned characters. A grant that is already recorded is not an error and
     changes nothing; a grant to an account that does not exist is dropped and reported.
     """
+    AddPoints: _aio.UnaryUnaryMultiCallable[_users_service_pb2.AddPointsRequest, _users_service_pb2.AddPointsResponse]  # type: ignore[assignment]
+    """AddPoints books points. A reason that was booked for the user before is not booked again."""
 
 class UsersServiceServicer(metaclass=_abc_1.ABCMeta):
     """UsersService owns accounts and character ownerships."""
@@ -99,6 +138,47 @@ class UsersServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_users_service_pb2.GetMeResponse, _abc.Awaitable[_users_service_pb2.GetMeResponse]]:
         """GetMe returns the caller's profile.
         Errors: USER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateMe(
+        self,
+        request: _users_service_pb2.UpdateMeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_users_service_pb2.UpdateMeResponse, _abc.Awaitable[_users_service_pb2.UpdateMeResponse]]:
+        """UpdateMe changes the caller's nickname or phone number and returns the profile.
+        Errors: NO_CHANGES_PROVIDED, INVALID_PHONE_NUMBER, PHONE_NUMBER_TAKEN, USER_NOT_FOUND,
+        VALIDATION_FAILED.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteMe(
+        self,
+        request: _users_service_pb2.DeleteMeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """DeleteMe removes the caller's account; every domain erases what it keeps of the user.
+        Errors: USER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMyPoints(
+        self,
+        request: _users_service_pb2.GetMyPointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_users_service_pb2.GetMyPointsResponse, _abc.Awaitable[_users_service_pb2.GetMyPointsResponse]]:
+        """GetMyPoints returns the caller's points.
+        Errors: USER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPointEntries(
+        self,
+        request: _users_service_pb2.ListPointEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_users_service_pb2.ListPointEntriesResponse, _abc.Awaitable[_users_service_pb2.ListPointEntriesResponse]]:
+        """ListPointEntries returns what earned the caller's points, newest first.
+        Errors: INVALID_CURSOR, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod
@@ -150,5 +230,13 @@ class UsersServiceServicer(metaclass=_abc_1.ABCMeta):
         """GrantCharacters records earned characters. A grant that is already recorded is not an error and
         changes nothing; a grant to an account that does not exist is dropped and reported.
         """
+
+    @_abc_1.abstractmethod
+    def AddPoints(
+        self,
+        request: _users_service_pb2.AddPointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_users_service_pb2.AddPointsResponse, _abc.Awaitable[_users_service_pb2.AddPointsResponse]]:
+        """AddPoints books points. A reason that was booked for the user before is not booked again."""
 
 def add_UsersServiceServicer_to_server(servicer: UsersServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

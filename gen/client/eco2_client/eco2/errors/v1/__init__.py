@@ -232,6 +232,56 @@ class ErrorReason(betterproto2.Enum):
     The user has as many event streams open as one server allows.
     """
 
+    REFRESH_TOKEN_REQUIRED = 43
+    """
+    No refresh token was sent, neither as cookie nor as header.
+    """
+
+    PROVIDER_NOT_CONFIGURED = 44
+    """
+    The sign-in provider has no client id and secret in this deployment.
+    """
+
+    ORIGIN_NOT_ALLOWED = 45
+    """
+    frontend_origin is not in the list of origins.
+    """
+
+    REDIRECT_URI_NOT_ALLOWED = 46
+    """
+    redirect_uri is not in the list of callback addresses.
+    """
+
+    SESSION_NOT_FOUND = 47
+    """
+    The user has no such session.
+    """
+
+    ROTATION_NOT_DUE = 48
+    """
+    The next step of the key rotation would void tokens or outrun the caches of verifiers.
+    """
+
+    NO_CHANGES_PROVIDED = 49
+    """
+    Neither nickname nor phone_number was given.
+    """
+
+    INVALID_PHONE_NUMBER = 50
+    """
+    The phone number is not a Korean mobile number.
+    """
+
+    PHONE_NUMBER_TAKEN = 51
+    """
+    Another account has the phone number.
+    """
+
+    RATE_LIMITED = 52
+    """
+    The caller used up the allowance of the route.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -278,6 +328,16 @@ class ErrorReason(betterproto2.Enum):
             40: "ERROR_REASON_STAGE_FAILED",
             41: "ERROR_REASON_METHOD_NOT_ALLOWED",
             42: "ERROR_REASON_TOO_MANY_STREAMS",
+            43: "ERROR_REASON_REFRESH_TOKEN_REQUIRED",
+            44: "ERROR_REASON_PROVIDER_NOT_CONFIGURED",
+            45: "ERROR_REASON_ORIGIN_NOT_ALLOWED",
+            46: "ERROR_REASON_REDIRECT_URI_NOT_ALLOWED",
+            47: "ERROR_REASON_SESSION_NOT_FOUND",
+            48: "ERROR_REASON_ROTATION_NOT_DUE",
+            49: "ERROR_REASON_NO_CHANGES_PROVIDED",
+            50: "ERROR_REASON_INVALID_PHONE_NUMBER",
+            51: "ERROR_REASON_PHONE_NUMBER_TAKEN",
+            52: "ERROR_REASON_RATE_LIMITED",
         }
 
     @classmethod
@@ -326,4 +386,14 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_STAGE_FAILED": 40,
             "ERROR_REASON_METHOD_NOT_ALLOWED": 41,
             "ERROR_REASON_TOO_MANY_STREAMS": 42,
+            "ERROR_REASON_REFRESH_TOKEN_REQUIRED": 43,
+            "ERROR_REASON_PROVIDER_NOT_CONFIGURED": 44,
+            "ERROR_REASON_ORIGIN_NOT_ALLOWED": 45,
+            "ERROR_REASON_REDIRECT_URI_NOT_ALLOWED": 46,
+            "ERROR_REASON_SESSION_NOT_FOUND": 47,
+            "ERROR_REASON_ROTATION_NOT_DUE": 48,
+            "ERROR_REASON_NO_CHANGES_PROVIDED": 49,
+            "ERROR_REASON_INVALID_PHONE_NUMBER": 50,
+            "ERROR_REASON_PHONE_NUMBER_TAKEN": 51,
+            "ERROR_REASON_RATE_LIMITED": 52,
         }

@@ -6,6 +6,8 @@
 __all__ = (
     "CreateUploadRequest",
     "CreateUploadResponse",
+    "EraseUserRequest",
+    "EraseUserResponse",
     "FinalizeUploadRequest",
     "FinalizeUploadResponse",
     "ImagesServiceStub",
@@ -105,6 +107,36 @@ class CreateUploadResponse(betterproto2.Message):
 default_message_pool.register_message(
     "eco2.images.v1", "CreateUploadResponse", CreateUploadResponse
 )
+
+
+@dataclass(eq=False, repr=False)
+class EraseUserRequest(betterproto2.Message):
+    """
+    Request of EraseUser.
+    """
+
+    user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    UUID of the user.
+    """
+
+
+default_message_pool.register_message("eco2.images.v1", "EraseUserRequest", EraseUserRequest)
+
+
+@dataclass(eq=False, repr=False)
+class EraseUserResponse(betterproto2.Message):
+    """
+    Response of EraseUser.
+    """
+
+    erased: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    How many rows and objects were removed.
+    """
+
+
+default_message_pool.register_message("eco2.images.v1", "EraseUserResponse", EraseUserResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -304,6 +336,27 @@ class ImagesServiceStub(betterproto2_grpclib.ServiceStub):
             "/eco2.images.v1.ImagesService/InspectImage",
             message,
             InspectImageResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def erase_user(
+        self,
+        message: "EraseUserRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "EraseUserResponse":
+        """
+        EraseUser removes everything kept of a user. Repeating it is accepted.
+        """
+
+        return await self._unary_unary(
+            "/eco2.images.v1.ImagesService/EraseUser",
+            message,
+            EraseUserResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

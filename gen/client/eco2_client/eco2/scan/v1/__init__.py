@@ -9,6 +9,8 @@ __all__ = (
     "Classification",
     "CompleteJobRequest",
     "CompleteJobResponse",
+    "EraseUserRequest",
+    "EraseUserResponse",
     "FailJobRequest",
     "FailJobResponse",
     "GetJobRequest",
@@ -152,6 +154,36 @@ class CompleteJobResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("eco2.scan.v1", "CompleteJobResponse", CompleteJobResponse)
+
+
+@dataclass(eq=False, repr=False)
+class EraseUserRequest(betterproto2.Message):
+    """
+    Request of EraseUser.
+    """
+
+    user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    UUID of the user.
+    """
+
+
+default_message_pool.register_message("eco2.scan.v1", "EraseUserRequest", EraseUserRequest)
+
+
+@dataclass(eq=False, repr=False)
+class EraseUserResponse(betterproto2.Message):
+    """
+    Response of EraseUser.
+    """
+
+    erased: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    How many rows and objects were removed.
+    """
+
+
+default_message_pool.register_message("eco2.scan.v1", "EraseUserResponse", EraseUserResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -941,6 +973,27 @@ class ScanServiceStub(betterproto2_grpclib.ServiceStub):
             "/eco2.scan.v1.ScanService/FailJob",
             message,
             FailJobResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def erase_user(
+        self,
+        message: "EraseUserRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "EraseUserResponse":
+        """
+        EraseUser removes everything kept of a user. Repeating it is accepted.
+        """
+
+        return await self._unary_unary(
+            "/eco2.scan.v1.ScanService/EraseUser",
+            message,
+            EraseUserResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

@@ -4,9 +4,14 @@
 # This file has been @generated
 
 __all__ = (
+    "AddPointsRequest",
+    "AddPointsResponse",
     "CharacterGrant",
+    "DeleteMeRequest",
     "GetMeRequest",
     "GetMeResponse",
+    "GetMyPointsRequest",
+    "GetMyPointsResponse",
     "GetOrCreateFromOAuthRequest",
     "GetOrCreateFromOAuthResponse",
     "GetOwnershipRequest",
@@ -17,7 +22,12 @@ __all__ = (
     "GrantCharactersResponse",
     "ListMyCharactersRequest",
     "ListMyCharactersResponse",
+    "ListPointEntriesRequest",
+    "ListPointEntriesResponse",
     "OwnedCharacter",
+    "PointEntry",
+    "UpdateMeRequest",
+    "UpdateMeResponse",
     "User",
     "UsersServiceStub",
 )
@@ -37,6 +47,56 @@ if TYPE_CHECKING:
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+@dataclass(eq=False, repr=False)
+class AddPointsRequest(betterproto2.Message):
+    """
+    Request of AddPoints.
+    """
+
+    user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    UUID of the user.
+    """
+
+    points: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+    """
+    How many points.
+    """
+
+    reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    What earned them: "scan" or "correction".
+    """
+
+    reference: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    What exactly earned them; booked once for each reason.
+    """
+
+
+default_message_pool.register_message("eco2.users.v1", "AddPointsRequest", AddPointsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class AddPointsResponse(betterproto2.Message):
+    """
+    Response of AddPoints.
+    """
+
+    booked: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    Whether this call booked them.
+    """
+
+    total: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+    """
+    Points of the user afterwards.
+    """
+
+
+default_message_pool.register_message("eco2.users.v1", "AddPointsResponse", AddPointsResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -92,6 +152,18 @@ default_message_pool.register_message("eco2.users.v1", "CharacterGrant", Charact
 
 
 @dataclass(eq=False, repr=False)
+class DeleteMeRequest(betterproto2.Message):
+    """
+    Request of DeleteMe.
+    """
+
+    pass
+
+
+default_message_pool.register_message("eco2.users.v1", "DeleteMeRequest", DeleteMeRequest)
+
+
+@dataclass(eq=False, repr=False)
 class GetMeRequest(betterproto2.Message):
     """
     Request of GetMe.
@@ -143,6 +215,33 @@ class GetMeResponse(betterproto2.Message):
 
 
 default_message_pool.register_message("eco2.users.v1", "GetMeResponse", GetMeResponse)
+
+
+@dataclass(eq=False, repr=False)
+class GetMyPointsRequest(betterproto2.Message):
+    """
+    Request of GetMyPoints.
+    """
+
+    pass
+
+
+default_message_pool.register_message("eco2.users.v1", "GetMyPointsRequest", GetMyPointsRequest)
+
+
+@dataclass(eq=False, repr=False)
+class GetMyPointsResponse(betterproto2.Message):
+    """
+    Response of GetMyPoints.
+    """
+
+    total: "int" = betterproto2.field(1, betterproto2.TYPE_INT32)
+    """
+    Points of the user.
+    """
+
+
+default_message_pool.register_message("eco2.users.v1", "GetMyPointsResponse", GetMyPointsResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -350,6 +449,50 @@ default_message_pool.register_message(
 
 
 @dataclass(eq=False, repr=False)
+class ListPointEntriesRequest(betterproto2.Message):
+    """
+    Request of ListPointEntries.
+    """
+
+    limit: "int | None" = betterproto2.field(1, betterproto2.TYPE_INT32, optional=True)
+    """
+    Page size; 20 when unset.
+    """
+
+    cursor: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    next_cursor of the previous page.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.users.v1", "ListPointEntriesRequest", ListPointEntriesRequest
+)
+
+
+@dataclass(eq=False, repr=False)
+class ListPointEntriesResponse(betterproto2.Message):
+    """
+    Response of ListPointEntries.
+    """
+
+    entries: "list[PointEntry]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Newest first.
+    """
+
+    next_cursor: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Unset at the end.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.users.v1", "ListPointEntriesResponse", ListPointEntriesResponse
+)
+
+
+@dataclass(eq=False, repr=False)
 class OwnedCharacter(betterproto2.Message):
     """
     OwnedCharacter is a character a user has earned.
@@ -389,6 +532,105 @@ class OwnedCharacter(betterproto2.Message):
 
 
 default_message_pool.register_message("eco2.users.v1", "OwnedCharacter", OwnedCharacter)
+
+
+@dataclass(eq=False, repr=False)
+class PointEntry(betterproto2.Message):
+    """
+    PointEntry is one booking.
+    """
+
+    id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    UUID.
+    """
+
+    points: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+    """
+    How many points.
+    """
+
+    reason: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    What earned them: "scan" or "correction".
+    """
+
+    reference: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    What exactly earned them, for example the id of the scan.
+    """
+
+    created_at: "datetime.datetime | None" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, unwrap=lambda: ___google__protobuf__.Timestamp, optional=True
+    )
+    """
+    When.
+    """
+
+
+default_message_pool.register_message("eco2.users.v1", "PointEntry", PointEntry)
+
+
+@dataclass(eq=False, repr=False)
+class UpdateMeRequest(betterproto2.Message):
+    """
+    Request of UpdateMe; at least one member must be given.
+    """
+
+    nickname: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    New nickname; surrounding white space is dropped.
+    """
+
+    phone_number: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    New phone number, as people write it.
+    """
+
+
+default_message_pool.register_message("eco2.users.v1", "UpdateMeRequest", UpdateMeRequest)
+
+
+@dataclass(eq=False, repr=False)
+class UpdateMeResponse(betterproto2.Message):
+    """
+    Response of UpdateMe; the same members as GetMeResponse.
+    """
+
+    username: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Name shown to the user; never empty.
+    """
+
+    display_name: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    The same as username.
+    """
+
+    nickname: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Nickname; never empty.
+    """
+
+    phone_number: "str | None" = betterproto2.field(4, betterproto2.TYPE_STRING, optional=True)
+    """
+    Formatted phone number.
+    """
+
+    provider: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Sign-in provider of this session.
+    """
+
+    last_login_at: "datetime.datetime | None" = betterproto2.field(
+        6, betterproto2.TYPE_MESSAGE, unwrap=lambda: ___google__protobuf__.Timestamp, optional=True
+    )
+    """
+    Last sign-in with that provider.
+    """
+
+
+default_message_pool.register_message("eco2.users.v1", "UpdateMeResponse", UpdateMeResponse)
 
 
 @dataclass(eq=False, repr=False)
@@ -458,6 +700,101 @@ class UsersServiceStub(betterproto2_grpclib.ServiceStub):
             "/eco2.users.v1.UsersService/GetMe",
             message,
             GetMeResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def update_me(
+        self,
+        message: "UpdateMeRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "UpdateMeResponse":
+        """
+        UpdateMe changes the caller's nickname or phone number and returns the profile.
+        Errors: NO_CHANGES_PROVIDED, INVALID_PHONE_NUMBER, PHONE_NUMBER_TAKEN, USER_NOT_FOUND,
+        VALIDATION_FAILED.
+        """
+
+        return await self._unary_unary(
+            "/eco2.users.v1.UsersService/UpdateMe",
+            message,
+            UpdateMeResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def delete_me(
+        self,
+        message: "DeleteMeRequest | None" = None,
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "___google__protobuf__.Empty":
+        """
+        DeleteMe removes the caller's account; every domain erases what it keeps of the user.
+        Errors: USER_NOT_FOUND.
+        """
+
+        if message is None:
+            message = DeleteMeRequest()
+
+        return await self._unary_unary(
+            "/eco2.users.v1.UsersService/DeleteMe",
+            message,
+            ___google__protobuf__.Empty,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def get_my_points(
+        self,
+        message: "GetMyPointsRequest | None" = None,
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetMyPointsResponse":
+        """
+        GetMyPoints returns the caller's points.
+        Errors: USER_NOT_FOUND.
+        """
+
+        if message is None:
+            message = GetMyPointsRequest()
+
+        return await self._unary_unary(
+            "/eco2.users.v1.UsersService/GetMyPoints",
+            message,
+            GetMyPointsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def list_point_entries(
+        self,
+        message: "ListPointEntriesRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListPointEntriesResponse":
+        """
+        ListPointEntries returns what earned the caller's points, newest first.
+        Errors: INVALID_CURSOR, VALIDATION_FAILED.
+        """
+
+        return await self._unary_unary(
+            "/eco2.users.v1.UsersService/ListPointEntries",
+            message,
+            ListPointEntriesResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,
@@ -571,6 +908,27 @@ class UsersServiceStub(betterproto2_grpclib.ServiceStub):
             "/eco2.users.v1.UsersService/GrantCharacters",
             message,
             GrantCharactersResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def add_points(
+        self,
+        message: "AddPointsRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "AddPointsResponse":
+        """
+        AddPoints books points. A reason that was booked for the user before is not booked again.
+        """
+
+        return await self._unary_unary(
+            "/eco2.users.v1.UsersService/AddPoints",
+            message,
+            AddPointsResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,
