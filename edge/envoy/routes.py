@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
+from edge.authz.rules import PING
 from edge.envoy.clusters import AUTHZ, PICTURES, SSE, grpc_cluster
 from edge.envoy.settings import EdgeSettings
 from edge.envoy.signing import SIGNING, signed_route
@@ -28,8 +29,6 @@ BUFFER = "envoy.filters.http.buffer"
 TRANSCODER = "envoy.filters.http.grpc_json_transcoder"
 
 READY_PATH: Final = "/healthz/ready"
-PING_PATH: Final = "/api/v1/authz/ping"
-"""Says whether a token is accepted, without asking any service."""
 
 PICTURE_PATHS: Final = r"/images/[^/]+/[^/]+"
 
@@ -92,7 +91,7 @@ def cors_policy(settings: EdgeSettings) -> Json:
 def _routes(settings: EdgeSettings, table: RouteTable) -> Iterator[Json]:
     yield _answer({"path": READY_PATH}, "ready", 200, body={"status": "ready"})
     ping = _answer(
-        {"path": PING_PATH, **_verb("GET")}, "ping", 200, body={"pong": True, "source": "edge"}
+        {"path": PING[1], **_verb(PING[0])}, "ping", 200, body={"pong": True, "source": "edge"}
     )
     del ping["typed_per_filter_config"][EXT_AUTHZ]
     yield ping
@@ -239,7 +238,7 @@ def _pictures(settings: EdgeSettings) -> Json:
 def _other_verbs(table: RouteTable) -> Iterator[Json]:
     """405 for the verbs a known path does not take."""
     templates = {r.path.text: r.path for r in table.routes if r.path is not None}
-    templates.update((text, parse(text)) for text in (*table.sse_templates(), PING_PATH))
+    templates.update((text, parse(text)) for text in (*table.sse_templates(), PING[1]))
     for template in sorted(templates.values(), key=lambda t: t.precedence):
         sample = "/" + "/".join("-" if s in ("*", "**") else s for s in template.segments)
         allowed = table.allowed_verbs(sample) or ("GET",)

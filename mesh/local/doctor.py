@@ -197,7 +197,11 @@ def _grpc_health(number: int) -> Probe:
 
         async with grpc.aio.insecure_channel(f"{HOST}:{number}") as channel:
             request = health_pb2.HealthCheckRequest()
-            answer = await health_pb2_grpc.HealthStub(channel).Check(request)
+            try:
+                answer = await health_pb2_grpc.HealthStub(channel).Check(request)
+            except grpc.aio.AioRpcError as error:
+                code, details = error.code().name, error.details()
+                raise ConnectionError(f"{code}: {details}") from None
         if answer.status != health_pb2.HealthCheckResponse.SERVING:
             raise ConnectionError("not serving")
 

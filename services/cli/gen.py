@@ -1,9 +1,10 @@
 """``eco2 gen``: everything that is generated from ``proto/``, in one go.
 
 Steps: compile ``proto/`` to Python (google.protobuf messages, grpc.aio stubs and their ``.pyi``),
-to the betterproto2 client SDK, and to the descriptor set the edge is built from. The files of
-others that ours import come from installed packages: ``google/*`` from googleapis-common-protos,
-and ``buf/validate/validate.proto`` as the compiled descriptor that the protovalidate wheel carries.
+to the betterproto2 client SDK, and to the descriptor set the edge is built from; make the OpenAPI
+documents of the latter. The files of others that ours import come from installed packages:
+``google/*`` from googleapis-common-protos, and ``buf/validate/validate.proto`` as the compiled
+descriptor that the protovalidate wheel carries.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def _protoc(arguments: Iterable[str], imports: Path) -> None:
 
 
 def generate(target: Path) -> None:
-    """Write python/, client/ and descriptor/ below `target`, which is made."""
+    """Write python/, client/, descriptor/ and openapi/ below `target`, which is made."""
     python, client, descriptor = (target / name for name in ("python", "client", "descriptor"))
     package = client / "eco2_client"
     for folder in (python, package, descriptor):
@@ -128,6 +129,20 @@ def generate(target: Path) -> None:
             ],
             imports,
         )
+    _openapi(descriptor / "eco2.binpb", target / "openapi", python)
+
+
+def _openapi(descriptor: Path, target: Path, python: Path) -> None:
+    """Write the OpenAPI documents, in a process that imports the code just generated."""
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli.openapi", str(descriptor), str(target)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(python)))},
+    )
+    if done.returncode != 0:
+        raise GenerationError(done.stderr.strip())
 
 
 def _keep_service_stubs(python: Path, ours: list[str]) -> None:

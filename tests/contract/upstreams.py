@@ -87,6 +87,10 @@ class RecordingServices(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # in
             response_serializer=responses.SerializeToString,
         )
 
+    def response_of(self, rpc: str) -> Message:
+        """An empty response of a method."""
+        return message_factory.GetMessageClass(self._methods[rpc].output_type)()
+
     def reached(self, rpc: str) -> list[Call]:
         """Calls of one method, oldest first."""
         return [call for call in self.calls if call.rpc == rpc]

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import time
+from typing import Any
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
+from services.runtime.context import ProcessContext
+from services.runtime.settings import RuntimeSettings
 from streaming.kafka import headers as h
+from streaming.kafka.admin import ensure_topics
 from streaming.kafka.consumer import Poison, Record, Retryable, Runner
 from streaming.kafka.deadletters import DeadLetterError, open_queues
 from streaming.kafka.producer import Producer
 from streaming.kafka.reprocess import replay_waiting, reprocess
-from streaming.kafka.topics import ARCHIVE, Topic
+from streaming.kafka.topics import ARCHIVE, SCAN_RULE, Topic
+from streaming.workers.dlq import build
 from tests.integration.kafka.conftest import QUICK, Recorder, Topics, consuming, send_all
 from tests.wait import until
 
@@ -162,3 +168,38 @@ async def test_a_queue_that_does_not_exist_is_named(topics: Topics) -> None:
     with pytest.raises(DeadLetterError, match=r"there is no topic nothing\.dlq"):
         async with open_queues(topics.bootstrap, ["nothing.dlq"]):
             pass
+
+
+async def test_the_worker_works_the_queues_off_on_its_schedule(
+    topics: Topics, producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ECO2_KAFKA_BOOTSTRAP", topics.bootstrap)
+    monkeypatch.setenv("ECO2_DLQ_INTERVAL_SECONDS", "0.2")
+    await ensure_topics(topics.bootstrap)
+    task = SCAN_RULE.message_type()(job_id="job-9")
+    lost = {h.DEAD: "exhausted", h.REASON: "DOWN", h.ORIGIN: f"{SCAN_RULE.name}:0:0"}
+    await producer.forward(SCAN_RULE.dlq, b"job-9", task.SerializeToString(), lost)
+    seen: list[str] = []
+
+    async def handle(record: Record[Any]) -> None:
+        seen.append(record.message.job_id)
+
+    context = ProcessContext(RuntimeSettings())
+    component = await build(context)
+    working = asyncio.create_task(component.background[0].run())
+    runner = Runner(
+        {SCAN_RULE: handle},
+        group_id="test.dlq-worker",
+        connection=topics.bootstrap,
+        producer=producer,
+        timing=QUICK,
+    )
+    try:
+        async with consuming(runner):
+            await until(lambda: seen == ["job-9"], what="the replayed record")
+        await component.checks["kafka"]()
+        assert not working.done()
+    finally:
+        working.cancel()
+        await context.close()
+    assert await _waiting(topics, SCAN_RULE) == []

@@ -10,8 +10,9 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from mesh.local.ephemeral import EphemeralParts
-from streaming.kafka.consumer import Record, Runner, Timing
+from streaming.kafka.consumer import NotReadyError, Record, Runner, Timing
 from streaming.kafka.producer import DeliveryError, Producer
+from streaming.kafka.topics import Topic
 from tests.integration.kafka.conftest import QUICK, Recorder, Topics, consuming, send_all
 from tests.wait import until
 
@@ -20,13 +21,9 @@ pytestmark = pytest.mark.parts
 ROOT = Path(__file__).parents[3]
 
 
-async def test_what_a_killed_process_was_doing_is_done_by_another(
-    topics: Topics, producer: Producer
-) -> None:
-    topic = await topics.make(retry=())
-    names = [str(n) for n in range(60)]
-    await send_all(producer, topic, names)
-    worker = await asyncio.create_subprocess_exec(
+async def _worker(topics: Topics, topic: Topic) -> asyncio.subprocess.Process:
+    """A consumer in a process of its own that prints what it handled."""
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.integration.kafka.worker",
@@ -37,6 +34,15 @@ async def test_what_a_killed_process_was_doing_is_done_by_another(
         stdout=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": f"{ROOT}:{ROOT / 'gen/python'}", "PATH": ""},
     )
+
+
+async def test_what_a_killed_process_was_doing_is_done_by_another(
+    topics: Topics, producer: Producer
+) -> None:
+    topic = await topics.make(retry=())
+    names = [str(n) for n in range(60)]
+    await send_all(producer, topic, names)
+    worker = await _worker(topics, topic)
     assert worker.stdout is not None
     finished_there: set[str] = set()
     while len(finished_there) < 40:  # all but every third, which hang
@@ -62,6 +68,79 @@ async def test_what_a_killed_process_was_doing_is_done_by_another(
         )
         await until(lambda: sum(runner.lag().values()) == 0, what="all committed")
     assert set(recorder.done) >= set(names) - finished_there
+
+
+async def test_a_frozen_process_gives_its_work_up_and_is_a_member_again_when_it_thaws(
+    topics: Topics, producer: Producer
+) -> None:
+    topic = await topics.make(retry=(), partitions=2)
+    worker = await _worker(topics, topic)
+    assert worker.stdout is not None
+    try:
+        await send_all(producer, topic, ["1", "2", "4", "5"])
+        before = {int(await asyncio.wait_for(worker.stdout.readline(), 30)) for _ in range(4)}
+        assert before == {1, 2, 4, 5}
+        worker.send_signal(signal.SIGSTOP)
+        recorder = Recorder()
+        runner = Runner(
+            {topic: recorder.handle},
+            group_id=topic.name,
+            connection=topics.bootstrap,
+            producer=producer,
+            timing=QUICK,
+        )
+        async with consuming(runner):
+            await send_all(producer, topic, ["7", "8", "10", "11"])
+            await until(
+                lambda: set(recorder.done) >= {"7", "8", "10", "11"},
+                within_seconds=20,
+                what="the other doing its work",
+            )
+            worker.send_signal(signal.SIGCONT)
+        await send_all(producer, topic, ["13", "14", "16", "17"])
+        after: set[int] = set()
+        while not after >= {13, 14, 16, 17}:
+            after.add(int(await asyncio.wait_for(worker.stdout.readline(), 30)))
+    finally:
+        worker.kill()
+        await worker.wait()
+
+
+async def test_draining_finishes_what_runs_and_leaves_the_rest_to_the_next(
+    topics: Topics, producer: Producer
+) -> None:
+    topic = await topics.make(partitions=1, retry=())
+    release = asyncio.Event()
+
+    async def script(record: Record[StringValue]) -> None:
+        if record.message.value == "stuck":
+            await asyncio.sleep(3600)
+        await release.wait()
+
+    first, second = Recorder(script), Recorder()
+
+    def runner(recorder: Recorder) -> Runner:
+        return Runner(
+            {topic: recorder.handle},
+            group_id=topic.name,
+            connection=topics.bootstrap,
+            producer=producer,
+            max_in_flight=3,
+            timing=QUICK,
+        )
+
+    await send_all(producer, topic, ["a", "b", "stuck", "queued"])
+    async with consuming(runner(first), drain_seconds=1.5) as one:
+        await until(lambda: len(first.running) == 3, what="three running")
+        asyncio.get_running_loop().call_later(0.2, release.set)
+    with pytest.raises(NotReadyError):
+        await one.ready()
+    assert sorted(first.done) == ["a", "b"]
+    assert "queued" not in first.started
+    assert await topics.committed(topic.name) == {(topic.name, 0): 2}
+    async with consuming(runner(second)):
+        await until(lambda: len(second.done) == 2, what="the rest")
+    assert sorted(second.done) == ["queued", "stuck"]
 
 
 async def test_long_handlers_live_through_rebalances_and_run_once_a_process(
