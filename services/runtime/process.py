@@ -34,8 +34,8 @@ log = logs.get(__name__)
 
 COLLECTOR_THRESHOLDS = (10_000, 20, 20)
 """Cyclic garbage collection, much rarer than Python's (700, 10, 10): a server holds many long-lived
-objects and makes little cyclic garbage. Measured with 5,000 open event streams: 40 % of the CPU went
-into walking over them, 5 % with these."""
+objects and makes little cyclic garbage. Measured with 5,000 open event streams: 40 % of the CPU
+went into walking over them, 5 % with these."""
 
 
 class Process:
