@@ -67,7 +67,6 @@ class Runner:
         on_dead: OnDead | None = None,
         timing: Timing | None = None,
         max_delayed: int = 2_000,
-        instance_id: str | None = None,
     ) -> None:
         self.group_id = group_id
         self._dispatcher = Dispatcher(producer)
@@ -101,7 +100,7 @@ class Runner:
                 timing=timing,
                 client_id=client_id,
                 max_delayed=max_delayed,
-                instance_id=instance_id,
+                instance_id=where.instance or None,
             )
             for topics, group in (
                 (self._channels, group_id),

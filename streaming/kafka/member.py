@@ -12,6 +12,8 @@ Facts of the client library (aiokafka 0.14) this module is built on:
 * Being ejected after ``max_poll_interval_ms`` depends on ``getmany`` being called, with whatever
   partitions.
 * A failing commit is retried without an end while brokers are away: it has to be bounded here.
+* Only a group's leader notices that a topic got more partitions, and a static member that comes
+  back after a crash is told that the leader is its former self: it has to notice by itself.
 """
 
 from __future__ import annotations
@@ -109,6 +111,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # the library sh
         self._reading = True
         self._moved = asyncio.Event()
         self._committing = asyncio.Lock()
+        self._partitions: dict[str, int] = {}
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -310,14 +313,31 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # the library sh
         """Begin a new epoch."""
         self.ledger.assign(Place(*place) for place in assigned)
         self._settled = True
+        self._partitions = self._count_partitions()
         metrics.REBALANCES.labels(self.group_id).inc()
         log.info("partitions assigned", group=self.group_id, partitions=len(self.ledger.places))
+
+    def _count_partitions(self) -> dict[str, int]:
+        consumer = self._consumer
+        if consumer is None:
+            return {}
+        return {name: len(consumer.partitions_for_topic(name) or ()) for name in self._topics}
+
+    def _join_again_when_topics_grew(self) -> None:
+        consumer = self._consumer
+        now = self._count_partitions()
+        if consumer is not None and now != self._partitions:
+            log.info("topics have other partitions, joining again", group=self.group_id)
+            self._partitions = now
+            consumer.subscribe(topics=list(self._topics), listener=self)
 
     # -- committing -----------------------------------------------------------------------------
 
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._timing.commit_seconds)
+            if self._instance_id is not None and self._settled:
+                self._join_again_when_topics_grew()
             if not self._dirty or not self._settled:
                 continue
             try:

@@ -46,7 +46,8 @@ def group(
     return Part(
         name=name,
         command=command(paths, verb, *members, "--metrics-port-name", metrics),
-        environ=variables(paths),
+        # It comes back under its name, so its consumers need not wait for a rebalance.
+        environ={**variables(paths), "ECO2_KAFKA_INSTANCE": name},
         ports=(metrics, *ports),
         after=tuple(after),
         drains_before=tuple(drains_before),

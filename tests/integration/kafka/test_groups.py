@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import signal
 import sys
 from collections import Counter
@@ -10,6 +11,8 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from mesh.local.ephemeral import EphemeralParts
+from streaming.kafka.admin import ensure_topics
+from streaming.kafka.connection import Connection
 from streaming.kafka.consumer import NotReadyError, Record, Runner, Timing
 from streaming.kafka.producer import DeliveryError, Producer
 from streaming.kafka.topics import Topic
@@ -104,6 +107,47 @@ async def test_a_frozen_process_gives_its_work_up_and_is_a_member_again_when_it_
     finally:
         worker.kill()
         await worker.wait()
+
+
+async def test_a_static_member_that_was_killed_goes_on_at_once_and_sees_topics_grow(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.kafka.connection.METADATA_MAX_AGE_MS", 500)
+    topic = await topics.make(partitions=2, retry=())
+    named = Connection(bootstrap=topics.bootstrap, instance="worker-0")
+    producer = Producer(named, send_timeout_seconds=10.0)
+    await producer.start()
+    recorder = Recorder()
+
+    def runner() -> Runner:
+        return Runner(
+            {topic: recorder.handle},
+            group_id=topic.name,
+            connection=named,
+            producer=producer,
+            timing=QUICK,
+        )
+
+    killed = asyncio.create_task(runner().run())
+    await send_all(producer, topic, ["1", "2"])
+    await until(lambda: len(recorder.done) == 2, within_seconds=20, what="the first life")
+    killed.cancel()  # a static member leaves no group, so to the broker this is a crash
+    await asyncio.wait([killed])
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with consuming(runner()):
+        assert loop.time() - began < QUICK.session_timeout_seconds / 2
+        await ensure_topics(topics.bootstrap, topics=[dataclasses.replace(topic, partitions=8)])
+        names = [str(n) for n in range(10, 200)]
+
+        async def reaches_new_partitions() -> bool:
+            await send_all(producer, topic, names)
+            return len(await topics.committed(topic.name)) == 8
+
+        await until(
+            reaches_new_partitions, within_seconds=20, every_seconds=0.3, what="all eight in use"
+        )
+    await producer.stop()
 
 
 async def test_draining_finishes_what_runs_and_leaves_the_rest_to_the_next(
