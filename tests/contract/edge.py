@@ -119,10 +119,12 @@ async def running_edge(
         environ[f"ECO2_GRPC_{domain.upper()}"] = f"{HOST}:{number}"
     environ.update(settings or {})
     with mock.patch.dict(os.environ, environ):
-        await server.start()
         base = RuntimeSettings()
         context = ProcessContext(base)
         component = await authz.build(context)
+        component.services[0].add(server)
+        server.add_insecure_port(f"{HOST}:{port('authz_grpc')}")
+        await server.start()
         tasks = [asyncio.create_task(work.run()) for work in component.background]
         web = [
             HttpServer(app, HOST, port(name), base)
