@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -30,7 +31,8 @@ def reporter(out: TextIO) -> Report:
     begun = time.monotonic()
 
     def report(part: str, what: str) -> None:
-        print(f"{time.monotonic() - begun:6.1f} s  {part:<10} {what}", file=out, flush=True)
+        with contextlib.suppress(OSError):  # a closed terminal must not stop the draining
+            print(f"{time.monotonic() - begun:6.1f} s  {part:<10} {what}", file=out, flush=True)
 
     return report
 
@@ -45,7 +47,8 @@ def supervisor(paths: Paths, environ: Mapping[str, str], out: TextIO) -> Supervi
 async def foreground(stack: Supervisor, job: Job, *, err: TextIO | None = None) -> int:
     """Start `stack`, do `job`, stop the stack; the job's exit code.
 
-    SIGINT or SIGTERM ends the job and drains the stack in order; a second one stops it by force.
+    SIGINT, SIGTERM, or SIGHUP of a closing terminal ends the job and drains the stack in order; a
+    second one stops it by force.
     """
     err = err or sys.stderr
     asked: list[signal.Signals] = []
@@ -59,7 +62,9 @@ async def foreground(stack: Supervisor, job: Job, *, err: TextIO | None = None) 
         asked.append(number)
 
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = {signal.SIGINT, signal.SIGTERM}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # not under nohup
+        numbers.add(signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, interrupt, number)
     try:
