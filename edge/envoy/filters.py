@@ -48,6 +48,13 @@ REFUSAL_HEADERS: Final = (
 )
 """Headers of a refusal that clients get; those of CORS come from the filter."""
 
+_RETRY: Final = {
+    "retry_on": "connect-failure,refused-stream,reset",
+    "num_retries": 2,
+    "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.250s"},
+}
+"""A check changes nothing, so one that a restarting ext-authz dropped is asked again."""
+
 
 def http_filters(settings: EdgeSettings, table: RouteTable) -> list[Json]:
     """The chain."""
@@ -103,6 +110,7 @@ def _http_wire(timeout: str) -> Json:
         "http_service": {
             "server_uri": {"uri": f"http://{AUTHZ}", "cluster": AUTHZ, "timeout": timeout},
             "path_prefix": CHECK_PREFIX,
+            "retry_policy": _RETRY,
             "authorization_response": {
                 "allowed_upstream_headers": {
                     "patterns": [{"exact": name} for name in IDENTITY_HEADERS]
@@ -118,7 +126,11 @@ def _http_wire(timeout: str) -> Json:
 def _grpc_wire(timeout: str) -> Json:
     return {
         "transport_api_version": "V3",
-        "grpc_service": {"envoy_grpc": {"cluster_name": AUTHZ_GRPC}, "timeout": timeout},
+        "grpc_service": {
+            "envoy_grpc": {"cluster_name": AUTHZ_GRPC},
+            "timeout": timeout,
+            "retry_policy": _RETRY,
+        },
     }
 
 

@@ -17,6 +17,7 @@ import httpx
 from edge.authz import app as authz
 from edge.envoy import binary, build
 from mesh.local.free_ports import PortBlock
+from services.runtime.component import ASGIApplication
 from services.runtime.context import ProcessContext
 from services.runtime.http_server import HttpServer
 from services.runtime.ports import HOST, env_name, port
@@ -47,6 +48,7 @@ class Edge:
     authz: HttpServer
     trust: ssl.SSLContext
     grpc_server: grpc.aio.Server
+    authz_app: ASGIApplication
 
     @property
     def base_url(self) -> str:
@@ -71,6 +73,14 @@ class Edge:
     def signed_in(self, **claims: object) -> dict[str, str]:
         """Headers of a request with a valid token."""
         return {"authorization": f"Bearer {self.signer.token(**claims)}"}
+
+    async def restart_authz(self) -> None:
+        """Stop the HTTP wire of ext-authz and serve it again on the same port."""
+        await self.authz.stop(0)
+        self.authz = HttpServer(
+            self.authz_app, HOST, port("authz_http", self.environ), RuntimeSettings()
+        )
+        await self.authz.start()
 
     async def raw(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
         """Send bytes as they are; status, headers and body of the answer."""
@@ -149,7 +159,17 @@ async def running_edge(
             base_url=f"http://{HOST}:{port('edge_http')}", verify=trust, timeout=10
         )
         edge = Edge(
-            environ, folder, signer, services, bridge, storage, client, web[0], trust, server
+            environ=environ,
+            folder=folder,
+            signer=signer,
+            services=services,
+            bridge=bridge,
+            storage=storage,
+            client=client,
+            authz=web[0],
+            trust=trust,
+            grpc_server=server,
+            authz_app=component.http[0].app,
         )
         try:
 
@@ -171,7 +191,7 @@ async def running_edge(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for each in web:
+            for each in (*web[1:], edge.authz):
                 await each.stop(0)
             await context.close()
             await server.stop(0)
