@@ -15,12 +15,14 @@ from collections.abc import Mapping
 from services.runtime import logs
 from streaming.kafka import metrics
 from streaming.kafka.connection import Connection
-from streaming.kafka.dispatch import Channel, Dispatcher
-from streaming.kafka.member import Member, Timing
+from streaming.kafka.dispatch import Dispatcher
+from streaming.kafka.member import Member
 from streaming.kafka.producer import Producer
 from streaming.kafka.record import Handler, OnDead, Record
 from streaming.kafka.retry import DEADLINE_EXCEEDED, Poison, Retryable
+from streaming.kafka.timing import Timing
 from streaming.kafka.topics import Topic
+from streaming.kafka.work import Channel
 
 __all__ = [
     "DEADLINE_EXCEEDED",

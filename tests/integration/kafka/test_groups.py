@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
+from prometheus_client import REGISTRY
 
 from mesh.local.ephemeral import EphemeralParts
 from streaming.kafka.admin import ensure_topics
@@ -252,6 +253,16 @@ async def test_a_saturated_member_stays_in_its_group(topics: Topics, producer: P
     await send_all(producer, topic, [str(n) for n in range(300)])
     async with consuming(runner):
         await until(lambda: len(recorder.running) == 4, what="saturation")
+        scraped = {"group": topic.name, "topic": topic.name}
+        assert REGISTRY.get_sample_value("eco2_kafka_in_flight", scraped) == 4
+
+        def lag() -> float:
+            return sum(
+                REGISTRY.get_sample_value("eco2_kafka_lag", {**scraped, "partition": str(n)}) or 0
+                for n in range(2)
+            )
+
+        await until(lambda: lag() == 300, what="the lag of both partitions")
         # longer than a member that stops polling would be kept
         for _ in range(20):
             await asyncio.sleep(0.1)
@@ -260,6 +271,8 @@ async def test_a_saturated_member_stays_in_its_group(topics: Topics, producer: P
         release.set()
         await until(lambda: len(recorder.done) == 300, what="the backlog worked off")
         await until(lambda: sum(runner.lag().values()) == 0, what="all committed")
+        handled = {**scraped, "outcome": "handled"}
+        assert REGISTRY.get_sample_value("eco2_kafka_records_total", handled) == 300
     assert recorder.most_running == 4
     assert len(recorder.started) == 300, "no rebalance made it start anything again"
 
