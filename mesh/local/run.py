@@ -39,7 +39,12 @@ def reporter(out: TextIO) -> Report:
 
 def supervisor(paths: Paths, environ: Mapping[str, str], out: TextIO) -> Supervisor:
     """The supervisor of the whole one-machine stack. Raises :class:`SetupError`."""
-    parts = layout.stack(paths, environ)
+    try:
+        parts = layout.stack(paths, environ)
+    except PermissionError as error:
+        raise SetupError(_not_ours(error)) from None
+    except ValueError as error:  # a port that is no number
+        raise SetupError(str(error)) from None
     full = layout.process_environ(environ)
     return Supervisor(parts, paths, full, reporter(out), given=environ)
 
@@ -76,6 +81,9 @@ async def foreground(stack: Supervisor, job: Job, *, err: TextIO | None = None) 
     except (SetupError, state.AlreadyRunningError) as error:
         print(error, file=err)
         return 1
+    except PermissionError as error:
+        print(_not_ours(error), file=err)
+        return 1
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
@@ -95,6 +103,13 @@ async def _start_and_do(stack: Supervisor, job: Job) -> int:
             task.cancel()
         await asyncio.gather(keeping, doing, return_exceptions=True)
         await stack.stop()
+
+
+def _not_ours(error: PermissionError) -> str:
+    return (
+        f"{error.filename} belongs to another user, who ran the stack here before; run it as them, "
+        "let them `make clean-data`, or set ECO2_HOME to a folder of your own"
+    )
 
 
 def stay_up(environ: Mapping[str, str], out: TextIO) -> Job:

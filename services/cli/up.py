@@ -24,7 +24,7 @@ def up(
         raise typer.Exit(run.background(where, sys.stdout))
     try:
         stack = run.supervisor(where, os.environ, sys.stdout)
-    except (SetupError, ValueError) as error:
+    except SetupError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None
     code = asyncio.run(run.foreground(stack, run.stay_up(os.environ, sys.stdout)))
