@@ -34,7 +34,7 @@ ORIGIN = "https://localhost:5173"
 PICTURE = b"\x89PNG\r\n\x1a\n picture"
 
 
-@dataclass
+@dataclass(repr=False)
 class Edge:
     """The running edge and what stands behind it."""
 
@@ -94,7 +94,8 @@ class Edge:
                 key.lower(): value.strip()
                 for key, _, value in (line.partition(":") for line in lines[1:] if line)
             }
-            body = await asyncio.wait_for(reader.read(int(headers.get("content-length", 0))), 10)
+            size = 0 if request.startswith(b"HEAD") else int(headers.get("content-length", 0))
+            body = await asyncio.wait_for(reader.readexactly(size), 10)
             return int(lines[0].split()[1]), headers, body
         finally:
             writer.close()
