@@ -71,8 +71,10 @@ class Dispatcher:
 
     async def idle(self, within_seconds: float) -> bool:
         """Wait until no handler runs; False when some still do after `within_seconds`."""
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=max(0.0, within_seconds))
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_seconds
+        while self._tasks and (left := until - loop.time()) > 0:
+            await asyncio.wait(tuple(self._tasks), timeout=left)
         return not self._tasks
 
     async def cancel(self) -> None:

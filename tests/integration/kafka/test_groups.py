@@ -6,8 +6,11 @@ import signal
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from google.protobuf.wrappers_pb2 import StringValue
 from prometheus_client import REGISTRY
 
@@ -225,6 +228,41 @@ async def test_long_handlers_live_through_rebalances_and_run_once_a_process(
     assert second.done == []
     assert Counter(first.started).most_common(1)[0][1] == 1, "nothing was started twice"
     assert sum((await topics.committed(topic.name)).values()) == len(names) + 3
+
+
+async def test_a_broken_client_is_replaced_while_its_handlers_go_on(
+    topics: Topics, producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await topics.make(retry=())
+    release = asyncio.Event()
+    recorder = Recorder(lambda record: release.wait())
+    runner = Runner(
+        {topic: recorder.handle},
+        group_id=topic.name,
+        connection=topics.bootstrap,
+        producer=producer,
+        timing=QUICK,
+    )
+    broken: list[AIOKafkaConsumer] = []
+    healthy = AIOKafkaConsumer.getmany
+
+    async def getmany(consumer: AIOKafkaConsumer, *partitions: Any, **more: Any) -> Any:
+        if recorder.running and (not broken or consumer in broken):
+            broken.append(consumer)
+            raise KafkaError("the coordinator is confused")
+        return await healthy(consumer, *partitions, **more)
+
+    async with consuming(runner):
+        await send_all(producer, topic, ["a", "b", "c"])
+        monkeypatch.setattr(AIOKafkaConsumer, "getmany", getmany)
+        await until(lambda: len(recorder.running) == 3 and broken, what="the client breaking")
+        await send_all(producer, topic, ["d", "e"])
+        await until(lambda: len(recorder.running) == 5, what="reading on with another client")
+        release.set()
+        await until(lambda: len(recorder.done) == 5, what="everything done")
+        await until(lambda: sum(runner.lag().values()) == 0, what="all committed")
+    assert sorted(recorder.started) == ["a", "b", "c", "d", "e"], "nothing was started twice"
+    assert sum((await topics.committed(topic.name)).values()) == 5
 
 
 async def test_a_saturated_member_stays_in_its_group(topics: Topics, producer: Producer) -> None:
