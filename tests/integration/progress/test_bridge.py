@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from redis.asyncio import Redis
 
@@ -273,3 +274,47 @@ async def test_chat_text_reaches_early_and_late_clients_whole(bridge: Bridge, re
         assert rest[-1].event == "done"
         assert rest[-1].data["seq"] == 181
         assert rest[-1].data["result"]["answer"] == "1,2,3,"
+
+
+async def test_connection_serves_one_stream_after_another(bridge: Bridge, redis: Redis) -> None:
+    """A proxy keeps its connections: what one request left must not reach the next."""
+    first, second = await Scan(redis).open(), await Scan(redis).open()
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{bridge.port}",
+        headers={"x-user-id": USER},
+        limits=httpx.Limits(max_connections=1),
+    ) as proxy:
+        refused = await proxy.post(f"/api/v1/scan/{first.job_id}/events", json={"a": "b" * 9999})
+        assert refused.status_code == 405
+        assert refused.headers["allow"] == "GET"
+        for scan in (first, second):
+            await scan.run()
+            stream = await proxy.get(f"/api/v1/scan/{scan.job_id}/events")
+            assert stream.text.count("event: ") == 10
+            assert stream.text.count(scan.job_id) == 10
+        assert (await proxy.get("/api/v1/scan/short/events")).status_code == 400
+    await until(lambda: bridge.core.open_streams == 0)
+
+
+async def test_client_that_stops_reading_costs_bounded_memory_and_loses_nothing(
+    redis_server: RedisServer, redis: Redis
+) -> None:
+    job_id, publisher = str(uuid.uuid4()), ProgressPublisher(redis)
+    await publisher.open_job(job_id, domain="chat", user_id=USER)
+    piece = "가" * 20_000
+    async with running_bridge(redis_server.url, progress_queue_events=4) as bridge:
+        client = await bridge.client(job_id, domain="chat")
+        for batch in range(1, 201):  # 12 MB, far beyond what sockets and queues hold
+            await publisher.publish(
+                ProgressEvent(
+                    job_id=job_id, domain="chat", stage="token", status="streaming",
+                    content=piece, token_batch=batch,
+                )
+            )  # fmt: skip
+        (stream,) = bridge.core.streams_of(job_id)
+        assert stream.waiting <= 4
+        for seq in range(1001, 1201):
+            frame = await client.event()
+            assert frame is not None
+            assert frame.data["seq"] == seq
+        client.close()
