@@ -27,6 +27,13 @@ _MARGIN: Final = 0.22
 """Room left around the print that was found, as a share of the longer side: the mark may stand
 apart from it and be too short to count as a line."""
 
+_REACHES: Final = ((0.35, 0.15), (0.7, 0.3))
+"""Gaps across and down, in letter heights, at which letters still make one word: the first keeps
+the two lines of a mark apart, the second holds widely set print together."""
+
+_LETTER_PIXELS: Final = (10.0, 32.0)
+"""Letter heights that are believed; lines run together look like one of larger print."""
+
 _SOLID: Final = 0.62
 """Share of ink from which a blob is a bar or a blot, not a word."""
 
@@ -101,7 +108,9 @@ class Photo:
     def words(self, degrees: float, *, sharpened: bool = False) -> View | None:
         """Everything that looks like a short word, one under the other; None when nothing does."""
         source = _sharpened(self._grey) if sharpened else self._grey
-        letter = layout.letter_height(layout.level_with(self._lines, degrees))
+        smallest, largest = _LETTER_PIXELS
+        found = layout.letter_height(layout.level_with(self._lines, degrees))
+        letter = min(max(found, smallest), largest)
         calm = picture.turned(self._calm, degrees)
         sheet = _word_sheet(picture.turned(source, degrees), calm, letter)
         if sheet is None:
@@ -160,14 +169,17 @@ def _sharpened(grey: Grey) -> Grey:
 
 
 def _word_boxes(
-    mask: Grey, calm_ink: Grey, letter: float, reach: float
+    mask: Grey, calm_ink: Grey, letter: float, reach: tuple[float, float]
 ) -> list[tuple[float, int, int, int, int]]:
-    """Short words as (contrast, left, top, width, height); letters up to `reach` apart join."""
+    """Short words as (contrast, left, top, width, height).
+
+    Letters join that are up to `reach` (across, down) letter heights apart.
+    """
     import cv2
     import numpy as np
 
-    across = np.ones((3, max(3, int(letter * reach))), np.uint8)
-    down = np.ones((max(3, int(letter * 0.3)), 1), np.uint8)
+    across = np.ones((3, max(3, int(letter * reach[0]))), np.uint8)
+    down = np.ones((max(3, int(letter * reach[1])), 1), np.uint8)
     joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, across)
     joined = cv2.morphologyEx(joined, cv2.MORPH_CLOSE, down)
     _, _, stats, _ = cv2.connectedComponentsWithStats(joined)
@@ -194,7 +206,7 @@ def _word_sheet(grey: Grey, calm: Grey, letter: float) -> Grey | None:
         mask = layout.letters_mask(grey, calm, dark=dark)
         ink, calm_ink = _ink(grey, mask, dark), _ink(calm, mask, dark)
         taken: set[tuple[int, int, int, int]] = set()
-        for reach in (0.35, 0.7):
+        for reach in _REACHES:
             for contrast, left, top, width, height in _word_boxes(mask, calm_ink, letter, reach):
                 place = (left // 4, top // 4, width // 4, height // 4)
                 if place in taken:
