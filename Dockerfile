@@ -3,6 +3,7 @@
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
+# hadolint ignore=DL3008  # Debian keeps only the newest version of a package
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates python3 python3-venv \
@@ -28,6 +29,7 @@ RUN printf '%s\n' /opt/eco2/app /opt/eco2/app/gen/python /opt/eco2/app/gen/clien
 
 FROM ${BASE}
 # tesseract: the offline model reads labels with it.
+# hadolint ignore=DL3008  # as above
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         ca-certificates python3 tesseract-ocr tesseract-ocr-kor \

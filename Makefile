@@ -9,8 +9,8 @@ PYTHON := $(ENV)/python
 ECO2 := $(ENV)/eco2
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo up down status doctor test lint types imports protos pytest gen drift lock \
-	bench-scan bench-offline-vision clean clean-data
+.PHONY: help setup installed demo up down status doctor test lint types imports protos pytest gen drift lock \
+	bench-scan bench-start bench-offline-vision clean clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -18,19 +18,22 @@ help: ## Show this list
 setup: ## Install what is missing (system and Python packages, jars, certificate); repeatable
 	@sh mesh/local/setup.sh
 
+installed:
+	@[ -x $(ECO2) ] || { echo 'not set up yet; run `make setup`' >&2; exit 1; }
+
 demo: setup ## Start everything, send a photo through the edge as the app would, print what to do
 	@$(ECO2) demo
 
 up: setup ## Start the stack and keep it running (Ctrl-C or `make down` stops it)
 	@$(ECO2) up
 
-down: ## Stop the stack
+down: installed ## Stop the stack
 	@$(ECO2) down
 
-status: ## Show the parts of the running stack
-	@$(ECO2) status
+status: installed ## Show the parts of the running stack
+	@$(ECO2) status || [ $$? -eq 3 ]
 
-doctor: ## Check everything the stack needs and say what to do
+doctor: installed ## Check everything the stack needs and say what to do
 	@$(ECO2) doctor
 
 test: setup lint pytest ## Everything that CI runs
@@ -73,11 +76,14 @@ lock: ## Resolve requirements*.in again, with hashes
 bench-scan: setup ## Scans a minute, latencies and CPU of the whole pipeline under load
 	@$(PYTHON) -m tests.bench.scan $(BENCH_ARGS)
 
+bench-start: setup ## Seconds from nothing to the first accepted scan
+	@$(PYTHON) -m tests.bench.cold_start
+
 bench-offline-vision: setup ## Accuracy of the offline reader on pictures it was never tuned on
 	@$(PYTHON) -m tests.bench.offline_vision $(BENCH_ARGS)
 
 clean-data: ## Remove the local stack's data (databases, topics, objects) and logs
-	@$(PYTHON) -m mesh.local.clean
+	@[ ! -x $(PYTHON) ] || $(PYTHON) -m mesh.local.clean
 
 clean: clean-data ## Remove everything that was installed into the checkout as well
 	@rm -rf .venv .eco2 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

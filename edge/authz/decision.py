@@ -42,6 +42,11 @@ class Request:
     """x-request-id, which the edge gives every request."""
 
 
+def speaks_grpc(content_type: str) -> bool:
+    """Whether a request with this content type is a gRPC call, by Envoy's own rule."""
+    return content_type == "application/grpc" or content_type.startswith("application/grpc+")
+
+
 @dataclass(frozen=True, slots=True)
 class Allow:
     """Let it pass."""

@@ -12,7 +12,7 @@ from google.rpc import code_pb2, status_pb2
 
 from edge.authz.answer import Answer, answer
 from edge.authz.authorizer import Authorizer
-from edge.authz.decision import NeedKey, Request
+from edge.authz.decision import NeedKey, Request, speaks_grpc
 from services.runtime.errors import meaning_of
 
 OVERWRITE = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
@@ -47,7 +47,7 @@ def request_of(check: pb.CheckRequest) -> Request:
         authorization=headers.get("authorization"),
         cookie=headers.get("cookie"),
         origin=headers.get("origin"),
-        grpc=headers.get("content-type", "").startswith("application/grpc"),
+        grpc=speaks_grpc(headers.get("content-type", "")),
         request_id=headers.get("x-request-id", ""),
     )
 

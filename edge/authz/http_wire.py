@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from edge.authz.answer import Answer, answer
 from edge.authz.authorizer import Authorizer
-from edge.authz.decision import NeedKey, Request
+from edge.authz.decision import NeedKey, Request, speaks_grpc
 from services.runtime.component import ASGIApplication, Scope
 
 PREFIX: Final = b"/check"
@@ -56,7 +56,7 @@ def request_of(scope: Scope) -> Request | None:
         elif name == b"origin":
             origin = value.decode("latin-1")
         elif name == b"content-type":
-            grpc = value.startswith(b"application/grpc")
+            grpc = speaks_grpc(value.decode("latin-1"))
         elif name == b"x-request-id":
             request_id = value.decode("latin-1")
     return Request(

@@ -23,6 +23,9 @@ ACCESS_TYPE: Final = "access"
 CLOCK_SKEW_SECONDS: Final = 5.0
 """How far the signer's clock may be off."""
 
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+"""JWS compact serialisation, RFC 7515 §7.1."""
+
 _UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _HEADER_SAFE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _DECODING: Final[dict[str, Any]] = {
@@ -83,6 +86,8 @@ Keys = Mapping[str, RSAPublicKey]
 
 def verify(token: str, keys: Keys, policy: TokenPolicy, now: float) -> Claims:
     """Claims of a valid access token; TokenError or UnknownKeyError otherwise."""
+    if not _COMPACT.fullmatch(token):  # PyJWT would overlook some characters that are not base64url
+        raise TokenError("the access token is not a JWT")
     try:
         header = jwt.get_unverified_header(token)
     except jwt.InvalidTokenError:

@@ -14,6 +14,7 @@ from services.runtime.ports import HOST, port
 Json = dict[str, Any]
 
 AUTHZ = "authz"
+AUTHZ_GRPC = "authz_grpc"
 SSE = "progress_sse"
 PICTURES = "pictures"
 
@@ -48,8 +49,9 @@ def clusters(
     ]
     authz = _cluster(AUTHZ, HOST, port("authz_http", environ), limit)
     authz["circuit_breakers"]["thresholds"][0]["max_connections"] = settings.edge_authz_connections
+    checks = _cluster(AUTHZ_GRPC, *grpc_target(AUTHZ_GRPC, environ), limit, http2=True)
     sse = _cluster(SSE, HOST, port("progress_sse", environ), limit)
-    return [*grpc, authz, sse, _pictures(settings)]
+    return [*grpc, authz, checks, sse, _pictures(settings)]
 
 
 def _cluster(name: str, host: str, number: int, limit: int, *, http2: bool = False) -> Json:

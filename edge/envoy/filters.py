@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from edge.envoy.clusters import AUTHZ
+from edge.envoy.clusters import AUTHZ, AUTHZ_GRPC
 from edge.envoy.routes import BUFFER, CORS, EXT_AUTHZ, LUA, TRANSCODER
 from edge.envoy.settings import EdgeSettings
 from edge.envoy.signing import signing_filter
@@ -39,6 +39,21 @@ CHECK_PREFIX: Final = "/check"
 
 IDENTITY_HEADERS: Final = ("x-user-id", "x-auth-provider", "x-session-id")
 """What ext-authz says about the caller, sent to the services."""
+
+REFUSAL_HEADERS: Final = (
+    "content-type",
+    "retry-after",
+    "www-authenticate",
+    "grpc-status-details-bin",
+)
+"""Headers of a refusal that clients get; those of CORS come from the filter."""
+
+_RETRY: Final = {
+    "retry_on": "connect-failure,refused-stream,reset",
+    "num_retries": 2,
+    "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.250s"},
+}
+"""A check changes nothing, so one that a restarting ext-authz dropped is asked again."""
 
 
 def http_filters(settings: EdgeSettings, table: RouteTable) -> list[Json]:
@@ -76,39 +91,47 @@ def header_mutation() -> Json:
 
 
 def ext_authz(settings: EdgeSettings) -> Json:
-    """Ask ext-authz over HTTP; no answer means 503, never a pass."""
+    """Ask ext-authz; no answer means 503, never a pass."""
     asked = ("authorization", "cookie", "origin", "content-type", "x-request-id", "traceparent")
+    wire = _http_wire if settings.edge_authz_wire == "http" else _grpc_wire
     return _filter(
         EXT_AUTHZ,
         "ext_authz.v3.ExtAuthz",
         failure_mode_allow=False,
         status_on_error={"code": "ServiceUnavailable"},
         allowed_headers={"patterns": [{"exact": name} for name in asked]},
-        http_service={
-            "server_uri": {
-                "uri": f"http://{AUTHZ}",
-                "cluster": AUTHZ,
-                "timeout": f"{settings.edge_authz_timeout_seconds:.3f}s",
-            },
+        **wire(f"{settings.edge_authz_timeout_seconds:.3f}s"),
+    )
+
+
+def _http_wire(timeout: str) -> Json:
+    """What passes in each direction is listed; anything else ext-authz says is dropped."""
+    return {
+        "http_service": {
+            "server_uri": {"uri": f"http://{AUTHZ}", "cluster": AUTHZ, "timeout": timeout},
             "path_prefix": CHECK_PREFIX,
+            "retry_policy": _RETRY,
             "authorization_response": {
                 "allowed_upstream_headers": {
                     "patterns": [{"exact": name} for name in IDENTITY_HEADERS]
                 },
                 "allowed_client_headers": {
-                    "patterns": [
-                        {"exact": name, "ignore_case": True}
-                        for name in (
-                            "content-type",
-                            "retry-after",
-                            "www-authenticate",
-                            "grpc-status-details-bin",
-                        )
-                    ]
+                    "patterns": [{"exact": name} for name in REFUSAL_HEADERS]
                 },
             },
+        }
+    }
+
+
+def _grpc_wire(timeout: str) -> Json:
+    return {
+        "transport_api_version": "V3",
+        "grpc_service": {
+            "envoy_grpc": {"cluster_name": AUTHZ_GRPC},
+            "timeout": timeout,
+            "retry_policy": _RETRY,
         },
-    )
+    }
 
 
 def lua() -> Json:

@@ -19,6 +19,8 @@ Json = dict[str, Any]
 AUTHORIZATION_FAILED: Final = "ext_authz_error"
 """Response code detail of a check that could not be made (ext-authz down or too slow)."""
 
+GRPC_TYPES: Final = r"application/grpc(\+.*)?"
+
 _BODY: Final = "%LOCAL_REPLY_BODY%"
 
 
@@ -164,7 +166,7 @@ def _plain_for_grpc() -> Json:
     A request the transcoder has turned into a gRPC call looks like one as well, but carries the
     path it came with.
     """
-    content_type = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    content_type = {"name": "content-type", "string_match": {"safe_regex": {"regex": GRPC_TYPES}}}
     transcoded = {"name": "x-envoy-original-path", "present_match": True, "invert_match": True}
     return {
         "filter": _all(

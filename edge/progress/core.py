@@ -72,6 +72,10 @@ class ProgressCore:
         """Streams open now."""
         return self._of_user.total()
 
+    def streams_of(self, job_id: str) -> tuple[Subscription, ...]:
+        """The streams of a job that are open now."""
+        return tuple(self._streams.get(job_id, ()))
+
     async def run_tail(self) -> None:
         """Follow the shard streams until cancelled."""
         await self._tail.run()

@@ -75,6 +75,11 @@ class Subscription:
         self._ending: Item | None = None
         self._waiter: asyncio.Future[None] | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Events queued."""
+        return len(self._queue)
+
     # what feeds the stream
 
     def offer(self, item: Item) -> None:

@@ -28,7 +28,7 @@ def run_demo(
     if state.Lock(paths.run).holder() is None:
         try:
             stack = run.supervisor(paths, environ, out)
-        except (SetupError, ValueError) as error:
+        except SetupError as error:
             print(error, file=err)
             return 1
         return asyncio.run(run.foreground(stack, job, err=err))

@@ -43,6 +43,7 @@ class EphemeralStack:
             **clean_environ(os.environ),
             **self._block.table(),
             "ECO2_PROFILE": "test",
+            "ECO2_DRAIN_SECONDS": "5",  # a stream that a failed test left open must not hold it up
             "ECO2_HOME": str(self.paths.home),
             **(variables or {}),
         }

@@ -61,7 +61,7 @@ GROUPS: Final = (
     Group(
         name="workers",
         verb="work",
-        members=("vision", "rule", "answer", "reward", "ownership"),
+        members=("vision", "rule", "answer", "reward", "ownership", "dlq"),
         metrics="metrics_work",
         drains_before=("servers",),
     ),
@@ -77,6 +77,12 @@ def process_environ(environ: Mapping[str, str]) -> dict[str, str]:
     }
     given = {name: value for name, value in environ.items() if value}
     return {**({} if given.get("ECO2_S3_ENDPOINT") else local), **given}
+
+
+def drain_seconds(environ: Mapping[str, str]) -> float:
+    """How long what is in flight may go on when the stack stops (``ECO2_DRAIN_SECONDS``)."""
+    default: float = RuntimeSettings.model_fields["drain_seconds"].default
+    return float(environ.get("ECO2_DRAIN_SECONDS") or default)
 
 
 def infrastructure(
@@ -120,11 +126,17 @@ def ours(paths: Paths, environ: Mapping[str, str]) -> tuple[Part, ...]:
             ports=(*group.grpc, *group.http),
             after=("migrate", "topics", "redis", "s3proxy"),
             drains_before=group.drains_before,
+            drain_seconds=drain_seconds(environ),
         )
         for group in GROUPS
     )
     everyone = tuple(group.name for group in GROUPS)
-    edge = envoy.part(paths, process_environ(environ), drains_before=everyone)
+    edge = envoy.part(
+        paths,
+        process_environ(environ),
+        drains_before=everyone,
+        drain_seconds=drain_seconds(environ),
+    )
     return (*steps, *groups, edge)
 
 

@@ -21,6 +21,9 @@ from pathlib import Path
 
 from mesh.local.part import Part, SetupError
 
+LOG_BYTES = 20 * 2**20
+"""A log larger than this is put aside (as ``.log.1``) when its part starts."""
+
 PROBE_EVERY_SECONDS = 0.05
 PROBE_TIMEOUT_SECONDS = 3.0
 
@@ -56,6 +59,8 @@ def spawn(part: Part, log: Path, environ: Mapping[str, str]) -> subprocess.Popen
     if shutil.which(part.command[0]) is None:
         raise StartError(f"{part.name}: {part.command[0]} is missing; run `make setup`")
     log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
         return subprocess.Popen(
             argv(part, root=os.geteuid() == 0),

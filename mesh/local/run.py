@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -30,14 +31,20 @@ def reporter(out: TextIO) -> Report:
     begun = time.monotonic()
 
     def report(part: str, what: str) -> None:
-        print(f"{time.monotonic() - begun:6.1f} s  {part:<10} {what}", file=out, flush=True)
+        with contextlib.suppress(OSError):  # a closed terminal must not stop the draining
+            print(f"{time.monotonic() - begun:6.1f} s  {part:<10} {what}", file=out, flush=True)
 
     return report
 
 
 def supervisor(paths: Paths, environ: Mapping[str, str], out: TextIO) -> Supervisor:
     """The supervisor of the whole one-machine stack. Raises :class:`SetupError`."""
-    parts = layout.stack(paths, environ)
+    try:
+        parts = layout.stack(paths, environ)
+    except PermissionError as error:
+        raise SetupError(_not_ours(error)) from None
+    except ValueError as error:  # a port that is no number
+        raise SetupError(str(error)) from None
     full = layout.process_environ(environ)
     return Supervisor(parts, paths, full, reporter(out), given=environ)
 
@@ -45,7 +52,8 @@ def supervisor(paths: Paths, environ: Mapping[str, str], out: TextIO) -> Supervi
 async def foreground(stack: Supervisor, job: Job, *, err: TextIO | None = None) -> int:
     """Start `stack`, do `job`, stop the stack; the job's exit code.
 
-    SIGINT or SIGTERM ends the job and drains the stack in order; a second one stops it by force.
+    SIGINT, SIGTERM, or SIGHUP of a closing terminal ends the job and drains the stack in order; a
+    second one stops it by force.
     """
     err = err or sys.stderr
     asked: list[signal.Signals] = []
@@ -59,7 +67,9 @@ async def foreground(stack: Supervisor, job: Job, *, err: TextIO | None = None) 
         asked.append(number)
 
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = {signal.SIGINT, signal.SIGTERM}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # not under nohup
+        numbers.add(signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, interrupt, number)
     try:
@@ -70,6 +80,9 @@ async def foreground(stack: Supervisor, job: Job, *, err: TextIO | None = None) 
         return INTERRUPTED if asked[0] is signal.SIGINT else 0
     except (SetupError, state.AlreadyRunningError) as error:
         print(error, file=err)
+        return 1
+    except PermissionError as error:
+        print(_not_ours(error), file=err)
         return 1
     finally:
         for number in numbers:
@@ -90,6 +103,13 @@ async def _start_and_do(stack: Supervisor, job: Job) -> int:
             task.cancel()
         await asyncio.gather(keeping, doing, return_exceptions=True)
         await stack.stop()
+
+
+def _not_ours(error: PermissionError) -> str:
+    return (
+        f"{error.filename} belongs to another user, who ran the stack here before; run it as them, "
+        "let them `make clean-data`, or set ECO2_HOME to a folder of your own"
+    )
 
 
 def stay_up(environ: Mapping[str, str], out: TextIO) -> Job:

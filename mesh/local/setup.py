@@ -78,7 +78,10 @@ def jars(paths: Paths) -> str:
     unfinished = paths.jars.with_name("jvm.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     done = subprocess.run(
-        ["mvn", "-B", "-q", "-C", "-f", str(poms[0]), COPY_JARS, f"-Deco2.jars={unfinished}"],
+        [
+            *("mvn", "--batch-mode", "--quiet", "--strict-checksums", "-Dstyle.color=never"),
+            *("--file", str(poms[0]), COPY_JARS, f"-Deco2.jars={unfinished}"),
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -99,9 +99,9 @@ class Lock:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(handle, 20).decode().strip()
+            pid = _pid_in(handle)
             os.close(handle)
-            raise AlreadyRunningError(int(holder) if holder.isdecimal() else 0) from None
+            raise AlreadyRunningError(pid) from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         self._handle = handle
@@ -113,13 +113,26 @@ class Lock:
             self._handle = None
 
     def holder(self) -> int | None:
-        """Pid of the living supervisor; None when there is none (a stale file does not count)."""
+        """Pid of the living supervisor; None when there is none (a stale file does not count).
+
+        Needs no more than the right to read, so that any user may ask.
+        """
         try:
-            self.acquire()
-        except AlreadyRunningError as error:
-            return error.pid
-        self.release()
+            handle = os.open(self._file, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _pid_in(handle)
+        finally:
+            os.close(handle)
         return None
+
+
+def _pid_in(handle: int) -> int:
+    text = os.pread(handle, 20, 0).decode(errors="replace").strip()
+    return int(text) if text.isdecimal() else 0
 
 
 def file(run: Path) -> Path:

@@ -24,7 +24,9 @@ def up(
         raise typer.Exit(run.background(where, sys.stdout))
     try:
         stack = run.supervisor(where, os.environ, sys.stdout)
-    except (SetupError, ValueError) as error:
+    except SetupError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None
-    raise typer.Exit(asyncio.run(run.foreground(stack, run.stay_up(os.environ, sys.stdout))))
+    code = asyncio.run(run.foreground(stack, run.stay_up(os.environ, sys.stdout)))
+    # Ctrl-C is how one ends it: not a failure that make should report.
+    raise typer.Exit(0 if code == run.INTERRUPTED else code)

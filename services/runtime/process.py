@@ -14,6 +14,7 @@ all, takes the process down with exit code 1: a part that has died must not look
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Sequence
@@ -30,6 +31,11 @@ from services.runtime.ports import port
 from services.runtime.settings import RuntimeSettings
 
 log = logs.get(__name__)
+
+COLLECTOR_THRESHOLDS = (10_000, 20, 20)
+"""Cyclic garbage collection, much rarer than Python's (700, 10, 10): a server holds many long-lived
+objects and makes little cyclic garbage. Measured with 5,000 open event streams: 40 % of the CPU
+went into walking over them, 5 % with these."""
 
 
 class Process:
@@ -160,6 +166,8 @@ def run(
 
     logs.configure(f"eco2-{name}", settings.profile, settings.log_level)
     telemetry.configure(settings, f"eco2-{name}")
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    gc.freeze()  # what was imported stays
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_main(name, builders, settings, metrics_port))
 

@@ -38,6 +38,8 @@ class Connection:
     ca_file: str = ""
     cert_file: str = ""
     key_file: str = ""
+    instance: str = ""
+    """Static member name of the process, see :attr:`KafkaSettings.kafka_instance`."""
 
     @classmethod
     def from_settings(cls, settings: KafkaSettings) -> Connection:
@@ -51,6 +53,7 @@ class Connection:
             ca_file=settings.kafka_ca_file,
             cert_file=settings.kafka_cert_file,
             key_file=settings.kafka_key_file,
+            instance=settings.kafka_instance,
         )
 
     @classmethod

@@ -15,12 +15,14 @@ from collections.abc import Mapping
 from services.runtime import logs
 from streaming.kafka import metrics
 from streaming.kafka.connection import Connection
-from streaming.kafka.dispatch import Channel, Dispatcher
-from streaming.kafka.member import Member, Timing
+from streaming.kafka.dispatch import Dispatcher
+from streaming.kafka.member import Member
 from streaming.kafka.producer import Producer
 from streaming.kafka.record import Handler, OnDead, Record
 from streaming.kafka.retry import DEADLINE_EXCEEDED, Poison, Retryable
+from streaming.kafka.timing import Timing
 from streaming.kafka.topics import Topic
+from streaming.kafka.work import Channel
 
 __all__ = [
     "DEADLINE_EXCEEDED",
@@ -67,7 +69,6 @@ class Runner:
         on_dead: OnDead | None = None,
         timing: Timing | None = None,
         max_delayed: int = 2_000,
-        instance_id: str | None = None,
     ) -> None:
         self.group_id = group_id
         self._dispatcher = Dispatcher(producer)
@@ -101,7 +102,7 @@ class Runner:
                 timing=timing,
                 client_id=client_id,
                 max_delayed=max_delayed,
-                instance_id=instance_id,
+                instance_id=where.instance or None,
             )
             for topics, group in (
                 (self._channels, group_id),

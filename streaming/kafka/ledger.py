@@ -42,9 +42,11 @@ class Entry:
 class Holding:
     """One partition during one assignment."""
 
-    __slots__ = ("epoch", "offsets", "open", "place")
+    __slots__ = ("begin", "epoch", "offsets", "open", "place")
 
     def __init__(self, place: Place, epoch: int) -> None:
+        self.begin: int | None = None
+        """Position the assignment begins at, once known."""
         self.place = place
         self.epoch = epoch
         self.offsets = ContiguousOffsets()
@@ -201,9 +203,17 @@ class Ledger(Generic[E]):
             if holding is not None and holding.epoch <= epoch:
                 holding.offsets.acknowledged(position)
 
+    def begin(self, place: Place, position: int) -> None:
+        """Note where the reading of a held partition begins."""
+        holding = self._held.get(place)
+        if holding is not None:
+            holding.begin = position
+
     def positions(self) -> Iterator[tuple[Place, int]]:
-        """Place and committable position of every held partition that was read from."""
+        """Place and committable position of every held partition, as far as known."""
         for place, holding in self._held.items():
             position = holding.offsets.position
+            if position is None:
+                position = holding.begin
             if position is not None:
                 yield place, position

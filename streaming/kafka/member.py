@@ -12,6 +12,8 @@ Facts of the client library (aiokafka 0.14) this module is built on:
 * Being ejected after ``max_poll_interval_ms`` depends on ``getmany`` being called, with whatever
   partitions.
 * A failing commit is retried without an end while brokers are away: it has to be bounded here.
+* Only a group's leader notices that a topic got more partitions, and a static member that comes
+  back after a crash is told that the leader is its former self: it has to notice by itself.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
@@ -31,8 +32,10 @@ from services.runtime import logs
 from streaming.kafka import headers as h
 from streaming.kafka import metrics
 from streaming.kafka.connection import Connection
-from streaming.kafka.dispatch import Channel, Dispatcher, Work
+from streaming.kafka.dispatch import Dispatcher
 from streaming.kafka.ledger import Ledger, Place
+from streaming.kafka.timing import Timing
+from streaming.kafka.work import Channel, Work
 
 log = logs.get(__name__)
 
@@ -40,37 +43,6 @@ _NOWHERE: Final = TopicPartition("", 0)
 """Asking for it returns no records and counts as a poll."""
 
 RECONNECT_MAX_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """How a member behaves over time. The defaults are meant for production."""
-
-    session_timeout_seconds: float = 10.0
-    """A member that is silent for so long is expelled: the delay before work of a killed process
-    starts elsewhere."""
-    heartbeat_seconds: float = 2.0
-    """A rebalance is noticed at the next heartbeat."""
-    rebalance_timeout_seconds: float = 8.0
-    """How long the group waits for this member to rejoin: more than a heartbeat plus
-    `revoke_drain_seconds` plus a commit, less than a request may take (connection.py)."""
-    max_poll_interval_seconds: float = 60.0
-    """A member whose event loop reads nothing for so long gives its partitions up."""
-    revoke_drain_seconds: float = 2.0
-    """How long a rebalance waits for handlers to finish. Calls that take longer go on and are
-    adopted when their partition comes back."""
-    commit_seconds: float = 0.3
-    """Pause between commits: what may be read again after a crash."""
-    commit_timeout_seconds: float = 3.0
-    poll_seconds: float = 0.5
-    """Longest wait of one poll."""
-    pace_seconds: float = 0.02
-    """Shortest time between two polls that brought records. A fetch costs CPU by the partition, not
-    by the record; gathering for 20 ms makes fetches fewer under load and delays nothing when idle
-    (at 400 records/s over 30 partitions: 0.59 ms of CPU a record without, 0.32 with 10 ms, 0.19
-    with 20 ms, 0.17 with 30 ms; tests/bench/kafka_runner.py)."""
-    fetch_wait_ms: int = 500
-    """How long a broker holds a fetch that has nothing to return."""
 
 
 class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # the library ships no types
@@ -109,6 +81,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # the library sh
         self._reading = True
         self._moved = asyncio.Event()
         self._committing = asyncio.Lock()
+        self._partitions: dict[str, int] = {}
+        self._unplaced: set[Place] = set()
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -222,14 +196,16 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # the library sh
                 _raise_if_fetching_ended(consumer)
                 continue
             touched: set[Channel] = set()
+            count = 0
             for place, raws in batches.items():
                 channel = self._topics[place.topic]
                 touched.add(channel)
+                count += len(raws)
                 self._take(Place(*place), channel, raws)
             for channel in touched:
                 self._dispatcher.pump(channel)
             spare = timing.pace_seconds - (loop.time() - started)
-            if spare > 0:
+            if spare > 0 and count < self._max_poll_records:  # else there is more at hand
                 await asyncio.sleep(spare)
 
     def _wanted(self) -> tuple[tuple[TopicPartition, ...] | None, bool]:
@@ -310,21 +286,50 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # the library sh
         """Begin a new epoch."""
         self.ledger.assign(Place(*place) for place in assigned)
         self._settled = True
+        self._partitions = self._count_partitions()
+        self._unplaced = set(self.ledger.places)
         metrics.REBALANCES.labels(self.group_id).inc()
         log.info("partitions assigned", group=self.group_id, partitions=len(self.ledger.places))
+
+    def _count_partitions(self) -> dict[str, int]:
+        consumer = self._consumer
+        if consumer is None:
+            return {}
+        return {name: len(consumer.partitions_for_topic(name) or ()) for name in self._topics}
+
+    def _join_again_when_topics_grew(self) -> None:
+        consumer = self._consumer
+        now = self._count_partitions()
+        if consumer is not None and now != self._partitions:
+            log.info("topics have other partitions, joining again", group=self.group_id)
+            self._partitions = now
+            consumer.subscribe(topics=list(self._topics), listener=self)
 
     # -- committing -----------------------------------------------------------------------------
 
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._timing.commit_seconds)
-            if not self._dirty or not self._settled:
+            if self._instance_id is not None and self._settled:
+                self._join_again_when_topics_grew()
+            if not self._settled or not (self._dirty or self._unplaced):
                 continue
             try:
+                await self._place()
                 await self.commit(within_seconds=self._timing.commit_timeout_seconds)
             except (kafka_errors.KafkaError, TimeoutError) as error:
                 metrics.COMMIT_FAILURES.labels(self.group_id).inc()
                 log.info("commit failed", group=self.group_id, error=type(error).__name__)
+
+    async def _place(self) -> None:
+        """Learn where the partitions begin that were just assigned: their lag counts from there,
+        also while a saturated topic is not read.
+        """
+        consumer = self._consumer
+        async with asyncio.timeout(self._timing.commit_timeout_seconds):
+            while self._unplaced and consumer is not None:
+                place = self._unplaced.pop()
+                self.ledger.begin(place, await consumer.position(TopicPartition(*place)))
 
     async def commit(self, *, within_seconds: float) -> None:
         """Commit the finished prefix of every held partition; KafkaError or TimeoutError."""

@@ -214,8 +214,11 @@ class Producer:
             try:
                 async with asyncio.timeout(START_TIMEOUT_SECONDS):
                     await client.start()
-            except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-                log.warning("Kafka is away, the producer keeps trying", error=str(error))
+            except Exception as error:  # whatever it is: a process that sends has to send again
+                log.warning(
+                    "Kafka is away, the producer keeps trying",
+                    error=str(error) or type(error).__name__,
+                )
                 await _close(client)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, RECONNECT_MAX_SECONDS)

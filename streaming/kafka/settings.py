@@ -32,3 +32,11 @@ class KafkaSettings(RuntimeSettings):
 
     kafka_password: SecretStr = SecretStr("")
     """SASL password."""
+
+    kafka_instance: str = ""
+    """Name of this process among the members of its consumer groups, the same after a restart
+    (static membership, KIP-345): a process killed and restarted goes on at once, where a nameless
+    one waits until the broker gives its predecessor up (0.5 s against 9 s here). The price: after
+    an orderly stop its partitions wait ``session_timeout_seconds`` for it before they move. So set
+    it where a process comes back under its name (the local supervisor, a StatefulSet), and leave
+    it empty in a Deployment. Two processes of a group must never share one."""

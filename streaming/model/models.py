@@ -79,6 +79,10 @@ class Models:
         """Name of the default provider."""
         return self._default.provider.name
 
+    def server_for(self, model: str) -> Server:
+        """The server that has a model, or the default one."""
+        return self._by_name.get(model, self._default)
+
     async def vision(
         self, photo: Photo, question: str, *, model: str, budget: Budget
     ) -> Told[Vision]:
@@ -131,7 +135,7 @@ class Models:
         self, kind: str, model: str, ask: Callable[[Server], Awaitable[Told[R]]]
     ) -> Told[R]:
         """Ask the job's server; the fallback while that one is held off, if there is one."""
-        server = self._by_name.get(model, self._default)
+        server = self.server_for(model)
         fallback = self._fallback
         if fallback is None:
             return await ask(server)

@@ -81,12 +81,14 @@ class Histories:
                     pipeline.xrange(keys.events(job_id), min=f"({after}", count=PAGE)
                 replies = await pipeline.execute() if batch else []
                 answers = [_history(replies[2 * i], replies[2 * i + 1]) for i in range(len(batch))]
-            except (RedisError, OSError) as error:
+            except Exception as error:
+                if isinstance(error, RedisError | OSError):
+                    error = ProgressUnavailable(str(error))
                 for _, _, answer in batch:
                     if not answer.done():
-                        answer.set_exception(ProgressUnavailable(str(error)))
+                        answer.set_exception(error)
                 continue
-            except BaseException:
+            except asyncio.CancelledError:
                 for _, _, answer in batch:
                     answer.cancel()
                 raise

@@ -7,6 +7,7 @@ script may touch the shard stream, the job's own stream and its state together o
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 SHARDS: Final = 4
@@ -15,6 +16,7 @@ SHARD_STREAMS: Final = tuple(f"progress:{{{shard}}}" for shard in range(SHARDS))
 """The stream every bridge tails, one a shard."""
 
 
+@lru_cache(maxsize=8192)
 def shard_of(job_id: str) -> int:
     """Shard of a job: the first 8 bytes of the MD5 of its id, big-endian, modulo the shards."""
     digest = hashlib.md5(job_id.encode(), usedforsecurity=False).digest()

@@ -46,6 +46,15 @@ async def run(redis: Redis, calls: Sequence[Call]) -> list[Any]:
 
     Raises :class:`ProgressUnavailable`.
     """
+    replies = await run_each(redis, calls)
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise ProgressUnavailable(str(reply)) from reply
+    return replies
+
+
+async def run_each(redis: Redis, calls: Sequence[Call]) -> list[Any]:
+    """As :func:`run`, but the error of a single call stands in place of its reply."""
     try:
         replies = await _send(redis, calls)
         unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
@@ -57,9 +66,6 @@ async def run(redis: Redis, calls: Sequence[Call]) -> list[Any]:
                 replies[i] = reply
     except (RedisError, OSError) as error:
         raise ProgressUnavailable(str(error)) from error
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise ProgressUnavailable(str(reply)) from reply
     return replies
 
 

@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from services.runtime import logs
 from streaming.progress import keys, stages
 from streaming.progress.event import ProgressEvent
+from streaming.progress.gather import Gather
 from streaming.progress.publisher import JOB_SECONDS, ProgressPublisher
 from streaming.progress.scripts import (
     ACQUIRE,
@@ -30,7 +31,6 @@ from streaming.progress.scripts import (
     Call,
     ProgressUnavailable,
     Script,
-    run,
 )
 
 log = logs.get(__name__)
@@ -155,7 +155,7 @@ class Turns:
         self, redis: Redis, publisher: ProgressPublisher, *, owner: str, ttl_seconds: float
     ) -> None:
         """`owner` names the process; a lease not renewed for `ttl_seconds` is free."""
-        self._redis = redis
+        self._gather = Gather(redis)
         self._publisher = publisher
         self._owner = owner
         self._ttl = ttl_seconds
@@ -167,8 +167,7 @@ class Turns:
         turn = Turn(place, token, 0, None, time.monotonic())
         published = self._publisher.call_for(turn.event(stages.STARTED))
         passed = f"seen:{place.next_stage}:{stages.STARTED}" if place.next_stage else ""
-        (reply,) = await run(
-            self._redis,
+        (reply,) = await self._gather.run(
             [
                 Call(
                     BEGIN,
@@ -211,8 +210,7 @@ class Turns:
         self._by_id.pop(id(turn), None)
         place = turn.place
         published = self._publisher.call_for(event)
-        replies = await run(
-            self._redis,
+        replies = await self._gather.run(
             [
                 Call(
                     FINISH,
@@ -237,8 +235,7 @@ class Turns:
         """Give the lease back without having finished."""
         if self._by_id.pop(id(turn), None) is None:
             return
-        await run(
-            self._redis,
+        await self._gather.run(
             [
                 Call(
                     RELEASE,
@@ -262,7 +259,7 @@ class Turns:
         due = [turn for turn in self._by_id.values() if now - turn.renewed_at > self._ttl / 2]
         if not due:
             return
-        replies = await run(self._redis, [self._renewal(turn) for turn in due])
+        replies = await self._gather.run([self._renewal(turn) for turn in due])
         for turn, kept in zip(due, replies, strict=True):
             if kept:
                 turn.renewed_at = now

@@ -120,10 +120,11 @@ async def _consume(args: argparse.Namespace, run: str) -> None:
     await producer.start()
     seen = 0
     waited: list[float] = []
-    done = asyncio.Event()
+    begun, done = asyncio.Event(), asyncio.Event()
 
     async def handle(record: Record[ScanTask]) -> None:
         nonlocal seen
+        begun.set()
         waited.append(time.time() - record.message.submitted_at_ms / 1000)
         await asyncio.sleep(args.handle_seconds)
         seen += 1
@@ -159,8 +160,7 @@ async def _consume(args: argparse.Namespace, run: str) -> None:
             target=_producer_process, args=(args, run)
         )
         sender.start()
-        while not seen and sender.is_alive():
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(begun.wait(), 60)
         cpu, began = time.process_time(), time.perf_counter()
     try:
         async with asyncio.timeout(60 + args.seconds * 3):

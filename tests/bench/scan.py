@@ -129,7 +129,7 @@ async def measure(
     first, start = meter.read(), time.monotonic()
     killed = not options.kill_worker
     while time.monotonic() < start + seconds:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.0)
         meter.read()
         if not killed and time.monotonic() > start + seconds / 2:
             killed = True

@@ -44,19 +44,19 @@ class Meter:
             pid = self._stack.status(group).pid
             found[group] = self._group(group, () if pid is None else (pid,))
         for group, pid in self._extra.items():
-            found[group] = self._group(group, (pid,))
+            found[group] = self._group(group, (pid,), family=False)
         return found
 
-    def _group(self, group: str, pids: Iterable[int]) -> Sample:
+    def _group(self, group: str, pids: Iterable[int], *, family: bool = True) -> Sample:
         used = self._used.setdefault(group, {})
         rss = 0
         for pid in pids:
             try:
                 process = psutil.Process(pid)
-                family = [process, *process.children(recursive=True)]
+                members = [process, *(process.children(recursive=True) if family else ())]
             except psutil.NoSuchProcess:
                 continue
-            for member in family:
+            for member in members:
                 try:
                     times = member.cpu_times()
                     used[member.pid, member.create_time()] = times.user + times.system

@@ -19,7 +19,7 @@ import signal
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from services.runtime.ports import HOST
 
@@ -102,9 +102,12 @@ class Statistics:
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {
-            **asdict(self),
-            "repeated_images": sum(1 for count in self.images.values() if count > 1),
+            "calls": dict(self.calls),
+            "outcomes": dict(self.outcomes),
             "images": len(self.images),
+            "in_flight": self.in_flight,
+            "most_in_flight": self.most_in_flight,
+            "bytes_in": self.bytes_in,
         }
 
 
@@ -273,8 +276,7 @@ class _Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

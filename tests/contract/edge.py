@@ -17,6 +17,7 @@ import httpx
 from edge.authz import app as authz
 from edge.envoy import binary, build
 from mesh.local.free_ports import PortBlock
+from services.runtime.component import ASGIApplication
 from services.runtime.context import ProcessContext
 from services.runtime.http_server import HttpServer
 from services.runtime.ports import HOST, env_name, port
@@ -33,7 +34,7 @@ ORIGIN = "https://localhost:5173"
 PICTURE = b"\x89PNG\r\n\x1a\n picture"
 
 
-@dataclass
+@dataclass(repr=False)
 class Edge:
     """The running edge and what stands behind it."""
 
@@ -47,6 +48,7 @@ class Edge:
     authz: HttpServer
     trust: ssl.SSLContext
     grpc_server: grpc.aio.Server
+    authz_app: ASGIApplication
 
     @property
     def base_url(self) -> str:
@@ -72,6 +74,14 @@ class Edge:
         """Headers of a request with a valid token."""
         return {"authorization": f"Bearer {self.signer.token(**claims)}"}
 
+    async def restart_authz(self) -> None:
+        """Stop the HTTP wire of ext-authz and serve it again on the same port."""
+        await self.authz.stop(0)
+        self.authz = HttpServer(
+            self.authz_app, HOST, port("authz_http", self.environ), RuntimeSettings()
+        )
+        await self.authz.start()
+
     async def raw(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
         """Send bytes as they are; status, headers and body of the answer."""
         reader, writer = await asyncio.open_connection(HOST, port("edge_http", self.environ))
@@ -84,7 +94,8 @@ class Edge:
                 key.lower(): value.strip()
                 for key, _, value in (line.partition(":") for line in lines[1:] if line)
             }
-            body = await asyncio.wait_for(reader.read(int(headers.get("content-length", 0))), 10)
+            size = 0 if request.startswith(b"HEAD") else int(headers.get("content-length", 0))
+            body = await asyncio.wait_for(reader.readexactly(size), 10)
             return int(lines[0].split()[1]), headers, body
         finally:
             writer.close()
@@ -119,10 +130,12 @@ async def running_edge(
         environ[f"ECO2_GRPC_{domain.upper()}"] = f"{HOST}:{number}"
     environ.update(settings or {})
     with mock.patch.dict(os.environ, environ):
-        await server.start()
         base = RuntimeSettings()
         context = ProcessContext(base)
         component = await authz.build(context)
+        component.services[0].add(server)
+        server.add_insecure_port(f"{HOST}:{port('authz_grpc')}")
+        await server.start()
         tasks = [asyncio.create_task(work.run()) for work in component.background]
         web = [
             HttpServer(app, HOST, port(name), base)
@@ -147,7 +160,17 @@ async def running_edge(
             base_url=f"http://{HOST}:{port('edge_http')}", verify=trust, timeout=10
         )
         edge = Edge(
-            environ, folder, signer, services, bridge, storage, client, web[0], trust, server
+            environ=environ,
+            folder=folder,
+            signer=signer,
+            services=services,
+            bridge=bridge,
+            storage=storage,
+            client=client,
+            authz=web[0],
+            trust=trust,
+            grpc_server=server,
+            authz_app=component.http[0].app,
         )
         try:
 
@@ -169,7 +192,7 @@ async def running_edge(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for each in web:
+            for each in (*web[1:], edge.authz):
                 await each.stop(0)
             await context.close()
             await server.stop(0)

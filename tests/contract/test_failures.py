@@ -95,6 +95,18 @@ async def test_token_of_an_unknown_key_is_401_and_503_while_keys_cannot_be_had(
         failing.services.behaviours["/eco2.auth.v1.AuthService/GetJwks"] = usual
 
 
+async def test_restart_of_ext_authz_is_not_noticed(failing: Edge) -> None:
+    warm = await asyncio.gather(
+        *(failing.client.get("/api/v1/users/me", headers=app(failing)) for _ in range(10))
+    )
+    assert {answer.status_code for answer in warm} == {200}
+    await failing.restart_authz()
+    answers = await asyncio.gather(
+        *(failing.client.get("/api/v1/users/me", headers=app(failing)) for _ in range(10))
+    )
+    assert {answer.status_code for answer in answers} == {200}, "stale connections are replaced"
+
+
 async def test_nothing_passes_while_ext_authz_is_down(failing: Edge) -> None:
     await failing.authz.stop(0)
     failing.services.calls.clear()

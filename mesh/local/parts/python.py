@@ -39,19 +39,21 @@ def group(
     ports: Sequence[str] = (),
     after: Sequence[str] = (),
     drains_before: Sequence[str] = (),
+    drain_seconds: float = 20.0,
 ) -> Part:
     """One process that serves (`verb` ``serve``) or works on (``work``) its `members`."""
     health = port(metrics, environ)
     return Part(
         name=name,
         command=command(paths, verb, *members, "--metrics-port-name", metrics),
-        environ=variables(paths),
+        # It comes back under its name, so its consumers need not wait for a rebalance.
+        environ={**variables(paths), "ECO2_KAFKA_INSTANCE": name},
         ports=(metrics, *ports),
         after=tuple(after),
         drains_before=tuple(drains_before),
         ready=lambda: probe.http_ok(HOST, health, probe.READY_PATH),
-        # Above ECO2_DRAIN_SECONDS (20 s), so that the process ends in order on its own.
-        grace_seconds=25,
+        # Above its own limit, so that the process ends in order by itself.
+        grace_seconds=drain_seconds + 5,
     )
 
 

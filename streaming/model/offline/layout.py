@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from streaming.model.offline.picture import Grey
 
     Corners = NDArray[np.float32]
+
+
+_BLOCK: Final = 45
+"""Pixels of the neighbourhood a letter has to stand out from."""
+
+_CLEAREST: Final = 60
+_FAINT: Final = 0.3
+"""Blobs with less than this share of the contrast of the 60 clearest are grain, weave or gravel."""
+
+_LETTERS_IN_LINE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +44,19 @@ class TextLine:
     """Whether the letters are darker than what they stand on."""
 
 
-def letters_mask(grey: Grey, *, dark: bool) -> Grey:
-    """White where something of a letter's size stands out: dark on light, or light on dark."""
+def letters_mask(grey: Grey, calm: Grey, *, dark: bool) -> Grey:
+    """White where something of a letter's size stands out: dark on light, or light on dark.
+
+    Blobs are found in the evened picture `grey`; that they stand out is judged in `calm`, the same
+    picture before evening, which makes gravel and weave as black as print.
+    """
     import cv2
     import numpy as np
 
     source = grey if dark else cv2.bitwise_not(grey)
     smooth = cv2.GaussianBlur(source, (0, 0), 0.8)
-    block = 45
     binary = cv2.adaptiveThreshold(
-        smooth, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, block, 16
+        smooth, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, _BLOCK, 16
     )
     count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
     if count <= 1:
@@ -56,28 +69,43 @@ def letters_mask(grey: Grey, *, dark: bool) -> Grey:
         & (fill > 0.08) & (longest < shortest * 9)
     )  # fmt: skip
     keep[0] = False
+    level = cv2.GaussianBlur(calm, (0, 0), 0.8).astype(np.float32)
+    stands_out = cv2.blur(level, (_BLOCK, _BLOCK)) - level
+    if not dark:
+        stands_out = -stands_out
+    contrast = np.bincount(labels.ravel(), stands_out.ravel(), count) / np.maximum(area, 1)
+    if keep.any():
+        clearest = np.sort(contrast[keep])[-_CLEAREST:]
+        keep &= contrast >= _FAINT * float(np.mean(clearest))
     mask: Grey = (keep[labels] * np.uint8(255)).astype(np.uint8)
     return mask
 
 
-def text_lines(grey: Grey) -> tuple[TextLine, ...]:
+def text_lines(grey: Grey, calm: Grey) -> tuple[TextLine, ...]:
     """Where print seems to stand, at any angle; longest first."""
     import cv2
     import numpy as np
 
     out: list[TextLine] = []
     for dark in (True, False):
-        mask = letters_mask(grey, dark=dark)
-        count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-        if count < 4:
+        mask = letters_mask(grey, calm, dark=dark)
+        count, _, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
+        if count <= _LETTERS_IN_LINE:
             continue
         sizes = np.maximum(stats[1:, 2], stats[1:, 3])
         reach = max(5, int(np.median(sizes) * 0.55)) | 1
         joined = cv2.morphologyEx(
             mask, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
         )
-        contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        rows, row_of, _, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        # the centre of a letter may lie in a hole of it and count for no row; most don't
+        at = centres[1:].astype(int)
+        letters = np.bincount(row_of[at[:, 1], at[:, 0]], minlength=rows)
+        contours, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         for contour in contours:
+            first = contour[0, 0]
+            if letters[row_of[first[1], first[0]]] < _LETTERS_IN_LINE:
+                continue
             (x, y), (w, h), angle = cv2.minAreaRect(contour)
             if w < h:
                 w, h, angle = h, w, angle + 90
@@ -88,24 +116,38 @@ def text_lines(grey: Grey) -> tuple[TextLine, ...]:
     return tuple(sorted(out, key=lambda line: -line.length))
 
 
-def slant(found: tuple[TextLine, ...]) -> float | None:
-    """The angle most of the print runs at, in degrees, −90 ≤ angle < 90; None without print."""
-    if not found:
-        return None
+def slants(found: tuple[TextLine, ...]) -> tuple[float, ...]:
+    """The angles print may run at, in degrees, −90 ≤ angle < 90, likeliest first; never empty.
+
+    A photo of a tiled floor has seams that look like lines of print, so up to three
+    are given, and level last.
+    """
     votes = [0.0] * 180
     for line in found:
         strength = line.length * min(6.0, line.length / line.height)
         for offset in range(-6, 7):
             share = math.exp(-((offset / 2.5) ** 2))
             votes[(round(line.angle) + offset) % 180] += strength * share
-    best = max(range(180), key=lambda degrees: votes[degrees])
+    ranked = sorted(range(180), key=lambda degrees: -votes[degrees])
+    peaks: list[int] = []
+    for degrees in ranked:
+        if len(peaks) == 3 or votes[degrees] < 0.2 * votes[ranked[0]] or not votes[degrees]:
+            break
+        if all(abs((degrees - peak + 90) % 180 - 90) > 20 for peak in peaks):
+            peaks.append(degrees)
+    likely = tuple(_refined(found, peak) for peak in peaks)
+    return likely if any(abs(degrees) < 20 for degrees in likely) else (*likely, 0.0)
+
+
+def _refined(found: tuple[TextLine, ...], peak: int) -> float:
+    """The mean angle of the lines within five degrees of the peak, long ones counting more."""
     near = [
-        (((line.angle - best + 90) % 180 - 90), line.length**2)
+        (off, line.length**2)
         for line in found
-        if abs((line.angle - best + 90) % 180 - 90) < 5
+        if abs(off := (line.angle - peak + 90) % 180 - 90) < 5
     ]
     total = sum(weight for _, weight in near)
-    mean = best + (sum(off * weight for off, weight in near) / total if total else 0.0)
+    mean = peak + (sum(off * weight for off, weight in near) / total if total else 0.0)
     return (mean + 90) % 180 - 90
 
 

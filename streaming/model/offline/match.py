@@ -160,9 +160,9 @@ def _quality(cost: float, allowed: float, confidence: float) -> float:
 
 
 def _free_of_overlap(found: Sequence[_Found]) -> list[_Found]:
-    """Each letter speaks once: the better fit takes it, of equal fits the longer one."""
+    """Each letter speaks once: the term that explains most of the letters takes them."""
     kept: list[_Found] = []
-    ranked = sorted(found, key=lambda f: (f.cost / max(1, len(f.term.letters)), f.start - f.end))
+    ranked = sorted(found, key=lambda f: 2 * f.cost - len(f.term.letters))
     for one in ranked:
         if one.term.pattern is not None or all(
             one.end <= other.start or one.start >= other.end or other.term.pattern is not None

@@ -92,23 +92,29 @@ def noise_level(grey: Grey) -> float:
     return float(np.median(response) / 0.6745 / 6)
 
 
-def evened(grey: Grey) -> Grey:
-    """Light and contrast evened out over the picture, grain taken off when there is much."""
+def calmed(grey: Grey) -> Grey:
+    """Grain taken off when there is much, then stretched to the full range of greys."""
     import cv2
     import numpy as np
 
     grain = noise_level(grey)
     if grain > 9:
-        grey = cv2.bilateralFilter(cv2.medianBlur(grey, 3), 7, min(90.0, grain * 3), 3).astype(
-            np.uint8
-        )
+        calm = cv2.medianBlur(grey, 3)
+        grey = cv2.bilateralFilter(calm, 7, min(90.0, grain * 3), 3).astype(np.uint8)
     low, high = np.percentile(grey, (0.5, 99.5))
     if high - low < 1:
         return grey
-    stretched = np.clip((grey.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
-    clip = 2.0 if grain < 12 else 1.2
-    even: Grey = cv2.createCLAHE(clip, (8, 8)).apply(stretched.astype(np.uint8)).astype(np.uint8)
-    return even
+    stretched = (grey.astype(np.float32) - low) * (255 / (high - low))
+    return np.asarray(np.clip(stretched, 0, 255), dtype=np.uint8)
+
+
+def evened(calm: Grey) -> Grey:
+    """Light and contrast of a calmed picture evened out from place to place."""
+    import cv2
+    import numpy as np
+
+    clip = 2.0 if noise_level(calm) < 12 else 1.2
+    return np.asarray(cv2.createCLAHE(clip, (8, 8)).apply(calm), dtype=np.uint8)
 
 
 def turning(

@@ -36,6 +36,24 @@ class Reading:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """An angle, and how well print reads at it."""
+
+    degrees: float
+    syllables: int
+
+    @property
+    def readable(self) -> bool:
+        """Whether print surely stands upright at it."""
+        return self.syllables >= READABLE_SYLLABLES
+
+
+_LEAST_RUN_SECONDS: Final = 1.0
+"""A run may take half of the time that is left, so that another view gets a chance, but this long
+at least."""
+
+
 def sure_syllables(words: Sequence[Word]) -> int:
     """How many Hangul syllables tesseract is confident about."""
     return sum(
@@ -54,7 +72,7 @@ class Reader:
         lexicon: Lexicon,
         *,
         concurrency: int = 2,
-        budget_seconds: float = 6.0,
+        budget_seconds: float = 10.0,
     ) -> None:
         self._tesseract = tesseract
         self._lexicon = lexicon
@@ -100,40 +118,47 @@ class _Search:
             raise self._timed_out
 
     async def _looks(self, photo: Photo) -> AsyncIterator[None]:
-        upright = await self._syllables(partial(photo.levelled, 0))
-        yield
-        turn = 0
-        if upright < READABLE_SYLLABLES:
-            upside_down = await self._syllables(partial(photo.levelled, 180))
-            yield
-            turn = 180 if upside_down > upright else 0
-            upright = max(upright, upside_down)
-        sheets: list[Callable[[int], View | None]] = [
+        best = _Way(photo.slants[0], -1)
+        for slant in photo.slants:
+            for degrees in (slant, slant + 180):
+                way = _Way(degrees, await self._syllables(partial(photo.levelled, degrees)))
+                best = max(best, way, key=lambda one: one.syllables)
+                yield
+                if best.readable:
+                    break
+            if best.readable:
+                break
+        sheets: list[Callable[[float], View | None]] = [
             photo.words,
             photo.letters,
             partial(photo.words, sharpened=True),
         ]
         for sheet in sheets:
-            await self._syllables(partial(sheet, turn))
+            await self._syllables(partial(sheet, best.degrees))
             yield
-        flat = await asyncio.to_thread(photo.straightened)
-        if flat is not None:
-            around = (turn, 180 - turn) if upright < READABLE_SYLLABLES else (turn,)
-            for way in around:
-                await self._syllables(partial(flat.levelled, way))
-                yield
-                await self._syllables(partial(flat.words, way))
-                yield
-        if upright < READABLE_SYLLABLES:
-            await self._syllables(partial(photo.words, 180 - turn))
+        async for _ in self._straightened(photo, best):
+            yield
+        if not best.readable:
+            await self._syllables(partial(photo.words, best.degrees + 180))
             yield
             await self._syllables(photo.whole)
             yield
-            for quarter in (90, 270):
-                await self._syllables(partial(photo.levelled, quarter))
-                yield
-        await self._syllables(partial(photo.enlarged, turn))
+        await self._syllables(partial(photo.enlarged, best.degrees))
         yield
+
+    async def _straightened(self, photo: Photo, best: _Way) -> AsyncIterator[None]:
+        """Look at the label from the front; it may come out of it lying on any side."""
+        flat = await asyncio.to_thread(photo.straightened)
+        if flat is None:
+            return
+        slant = flat.slants[0]
+        for degrees in (slant, slant + 180):
+            found = await self._syllables(partial(flat.levelled, degrees))
+            yield
+            if found >= min(READABLE_SYLLABLES, max(1, best.syllables)):
+                await self._syllables(partial(flat.words, degrees))
+                yield
+                break
 
     async def _syllables(self, make: Callable[[], View | None]) -> int:
         """Read one view, add what it shows to the evidence; its confident syllables."""
@@ -141,7 +166,11 @@ class _Search:
         if view is None:
             return 0
         try:
-            words = await self._tesseract.read(view.png, layout=view.layout)
+            words = await self._tesseract.read(
+                view.png,
+                layout=view.layout,
+                within_seconds=max(_LEAST_RUN_SECONDS, (self._deadline - time.monotonic()) / 2),
+            )
         except ModelTimeout as failure:
             self._timed_out = failure  # texture read as text; another view may be quicker
             return 0

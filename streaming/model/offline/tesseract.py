@@ -81,13 +81,17 @@ class Tesseract:
                 f"tesseract has no trained data for {', '.join(lacking)}; install it: {INSTALL}"
             )
 
-    async def read(self, png: bytes, *, layout: int) -> tuple[Word, ...]:
+    async def read(
+        self, png: bytes, *, layout: int, within_seconds: float | None = None
+    ) -> tuple[Word, ...]:
         """Read an encoded picture. `layout` is tesseract's page segmentation mode (``--psm``).
+
+        `within_seconds` shortens the time-out of this one run.
 
         Raises ModelUnavailable (not installed, or it failed) or ModelTimeout.
         """
         arguments = ["stdin", "stdout", "-l", "+".join(LANGUAGES), "--psm", str(layout)]
-        out = await self._run([*arguments, "--dpi", "150", "tsv"], png)
+        out = await self._run([*arguments, "--dpi", "150", "tsv"], png, within_seconds)
         return parse(out.decode("utf-8", "replace"))
 
     def _path(self) -> str:
@@ -97,7 +101,10 @@ class Tesseract:
             raise ModelUnavailable(f"{self._binary} is not installed; install it: {INSTALL}")
         return self._found
 
-    async def _run(self, arguments: list[str], data: bytes) -> bytes:
+    async def _run(
+        self, arguments: list[str], data: bytes, within_seconds: float | None = None
+    ) -> bytes:
+        allowed = min(self._timeout_seconds, within_seconds or self._timeout_seconds)
         path = self._path()
         async with self._places:
             try:
@@ -112,12 +119,10 @@ class Tesseract:
             except OSError as failure:
                 raise ModelUnavailable(f"tesseract can't be started: {failure}") from failure
             try:
-                async with asyncio.timeout(self._timeout_seconds):
+                async with asyncio.timeout(allowed):
                     out, complaint = await process.communicate(data)
             except TimeoutError as failure:
-                raise ModelTimeout(
-                    f"tesseract took longer than {self._timeout_seconds:g} s"
-                ) from failure
+                raise ModelTimeout(f"tesseract took longer than {allowed:.1f} s") from failure
             finally:
                 if process.returncode is None:
                     process.kill()

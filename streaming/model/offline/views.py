@@ -23,8 +23,22 @@ BLOCK: Final = 6
 
 SHEET_LETTER_HEIGHT: Final = 44
 SHEET_WORDS: Final = 34
-_MARGIN_LETTERS: Final = 4.5
-"""Room left around the print that was found, in letter heights: a mark is seldom further off."""
+_MARGIN: Final = 0.22
+"""Room left around the print that was found, as a share of the longer side: the mark may stand
+apart from it and be too short to count as a line."""
+
+_REACHES: Final = ((0.35, 0.15), (0.7, 0.3))
+"""Gaps across and down, in letter heights, at which letters still make one word: the first keeps
+the two lines of a mark apart, the second holds widely set print together."""
+
+_LETTER_PIXELS: Final = (10.0, 32.0)
+"""Letter heights that are believed; lines run together look like one of larger print."""
+
+_SOLID: Final = 0.62
+"""Share of ink from which a blob is a bar or a blot, not a word."""
+
+_FAINT: Final = 0.6
+"""Words with less than this share of the contrast that the clearest words have are texture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +55,11 @@ class Photo:
     """A photo, evened out, with its print located: views are made from it one by one."""
 
     def __init__(self, grey: Grey) -> None:
-        self._grey = picture.evened(grey)
-        found = layout.text_lines(self._grey)
-        self.slant = layout.slant(found) or 0.0
-        """Degrees the print runs at; upside down is not told from upright."""
-
-        self._lines = layout.level_with(found, self.slant)
-        self._letter = layout.letter_height(self._lines)
+        self._calm = picture.calmed(grey)
+        self._grey = picture.evened(self._calm)
+        self._lines = layout.text_lines(self._grey, self._calm)
+        self.slants = layout.slants(self._lines)
+        """Degrees print may run at, likeliest first; upside down is not told from upright."""
 
     @classmethod
     def unpacked(cls, data: bytes) -> Photo:
@@ -70,51 +82,55 @@ class Photo:
         height = int(max(sides[1], sides[3]))
         target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
         matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
-        flat = cv2.warpPerspective(self._grey, matrix, (width, height), flags=cv2.INTER_CUBIC)
+        flat = cv2.warpPerspective(self._calm, matrix, (width, height), flags=cv2.INTER_CUBIC)
         return Photo(flat.astype(np.uint8))
 
     def whole(self) -> View:
         """The evened picture as it was taken."""
         return View("whole", picture.encoded(self._grey), SPARSE)
 
-    def levelled(self, turn: int) -> View:
-        """The part with print on it, level; `turn` (0, 90, 180, 270) is added to the slant."""
-        grey = self._level(self._grey, turn)
-        return View(f"levelled-{turn}", picture.encoded(grey), SPARSE)
+    def levelled(self, degrees: float) -> View:
+        """The part with print that slants by `degrees`, level."""
+        grey = self._level(self._grey, degrees)
+        return View(f"levelled {degrees:.0f}°", picture.encoded(grey), SPARSE)
 
-    def letters(self, turn: int) -> View:
+    def letters(self, degrees: float) -> View:
         """As levelled, but only what looks like letters, black on white."""
-        grey = self._level(self._grey, turn)
-        mask = layout.letters_mask(grey, dark=self._mostly_dark)
-        return View(f"letters-{turn}", picture.encoded(_ink(grey, mask, self._mostly_dark)), SPARSE)
+        grey = self._level(self._grey, degrees)
+        level = layout.level_with(self._lines, degrees)
+        dark = 2 * sum(line.length for line in level if line.dark)
+        mostly_dark = dark >= sum(line.length for line in level)
+        calm = self._level(self._calm, degrees)
+        mask = layout.letters_mask(grey, calm, dark=mostly_dark)
+        ink = _ink(grey, mask, mostly_dark)
+        return View(f"letters {degrees:.0f}°", picture.encoded(ink), SPARSE)
 
-    def words(self, turn: int, *, sharpened: bool = False) -> View | None:
+    def words(self, degrees: float, *, sharpened: bool = False) -> View | None:
         """Everything that looks like a short word, one under the other; None when nothing does."""
         source = _sharpened(self._grey) if sharpened else self._grey
-        sheet = _word_sheet(self._level(source, turn), self._letter)
+        smallest, largest = _LETTER_PIXELS
+        found = layout.letter_height(layout.level_with(self._lines, degrees))
+        letter = min(max(found, smallest), largest)
+        calm = picture.turned(self._calm, degrees)
+        sheet = _word_sheet(picture.turned(source, degrees), calm, letter)
         if sheet is None:
             return None
-        name = f"words-{turn}{'-sharpened' if sharpened else ''}"
+        name = f"{'sharpened ' if sharpened else ''}words {degrees:.0f}°"
         return View(name, picture.encoded(sheet), BLOCK)
 
-    def enlarged(self, turn: int) -> View:
+    def enlarged(self, degrees: float) -> View:
         """As levelled, half as large again and sharpened."""
-        grey = _sharpened(self._level(self._grey, turn, 1.5))
-        return View(f"enlarged-{turn}", picture.encoded(grey), SPARSE)
+        grey = _sharpened(self._level(self._grey, degrees, 1.5))
+        return View(f"enlarged {degrees:.0f}°", picture.encoded(grey), SPARSE)
 
-    @property
-    def _mostly_dark(self) -> bool:
-        dark = sum(line.length for line in self._lines if line.dark)
-        return dark * 2 >= sum(line.length for line in self._lines)
-
-    def _level(self, source: Grey, turn: int, factor: float = 1.0) -> Grey:
-        """`source` turned by slant and `turn`, cut to the print that was found."""
+    def _level(self, source: Grey, degrees: float, factor: float = 1.0) -> Grey:
+        """`source` turned level and cut to the print that was found there."""
         import cv2
         import numpy as np
 
-        degrees = self.slant + turn
         grey = picture.turned(source, degrees, factor)
-        if len(self._lines) < 3:
+        level = layout.level_with(self._lines, degrees)
+        if len(level) < 3:
             return grey
         if abs(degrees) < picture.SMALLEST_TURN:
             matrix = np.array([[factor, 0, 0], [0, factor, 0]], dtype=np.float64)
@@ -123,11 +139,11 @@ class Photo:
         corners = np.vstack(
             [
                 cv2.boxPoints(((line.x, line.y), (line.length, line.height), line.angle))
-                for line in self._lines
+                for line in level
             ]
         )
         moved = corners @ matrix[:, :2].T + matrix[:, 2]
-        room = max(60.0, _MARGIN_LETTERS * self._letter) * factor
+        room = _MARGIN * max(source.shape) * factor
         left, top = np.maximum(moved.min(axis=0) - room, 0).astype(int)
         right, bottom = (moved.max(axis=0) + room).astype(int)
         return grey[top:bottom, left:right]
@@ -153,14 +169,17 @@ def _sharpened(grey: Grey) -> Grey:
 
 
 def _word_boxes(
-    mask: Grey, ink: Grey, letter: float, reach: float
+    mask: Grey, calm_ink: Grey, letter: float, reach: tuple[float, float]
 ) -> list[tuple[float, int, int, int, int]]:
-    """Short words as (contrast, left, top, width, height); letters up to `reach` apart join."""
+    """Short words as (contrast, left, top, width, height).
+
+    Letters join that are up to `reach` (across, down) letter heights apart.
+    """
     import cv2
     import numpy as np
 
-    across = np.ones((3, max(3, int(letter * reach))), np.uint8)
-    down = np.ones((max(3, int(letter * 0.3)), 1), np.uint8)
+    across = np.ones((3, max(3, int(letter * reach[0]))), np.uint8)
+    down = np.ones((max(3, int(letter * reach[1])), 1), np.uint8)
     joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, across)
     joined = cv2.morphologyEx(joined, cv2.MORPH_CLOSE, down)
     _, _, stats, _ = cv2.connectedComponentsWithStats(joined)
@@ -169,23 +188,26 @@ def _word_boxes(
         wanted = max(11.0, 0.6 * letter) <= height <= 5 * letter
         if not wanted or not 1.2 * height <= width <= 9 * height:
             continue
-        contrast = 255.0 - float(np.percentile(ink[top : top + height, left : left + width], 5))
+        piece = calm_ink[top : top + height, left : left + width]
+        if float(np.mean(mask[top : top + height, left : left + width] > 0)) > _SOLID:
+            continue
+        contrast = 255.0 - float(np.percentile(piece, 5))
         found.append((contrast, left, top, width, height))
     return found
 
 
-def _word_sheet(grey: Grey, letter: float) -> Grey | None:
+def _word_sheet(grey: Grey, calm: Grey, letter: float) -> Grey | None:
     """Short words cut out, brought to one height and set under each other."""
     import cv2
     import numpy as np
 
     cut: list[tuple[float, Grey]] = []
     for dark in (True, False):
-        mask = layout.letters_mask(grey, dark=dark)
-        ink = _ink(grey, mask, dark)
+        mask = layout.letters_mask(grey, calm, dark=dark)
+        ink, calm_ink = _ink(grey, mask, dark), _ink(calm, mask, dark)
         taken: set[tuple[int, int, int, int]] = set()
-        for reach in (0.35, 0.7):
-            for contrast, left, top, width, height in _word_boxes(mask, ink, letter, reach):
+        for reach in _REACHES:
+            for contrast, left, top, width, height in _word_boxes(mask, calm_ink, letter, reach):
                 place = (left // 4, top // 4, width // 4, height // 4)
                 if place in taken:
                     continue
@@ -195,10 +217,12 @@ def _word_sheet(grey: Grey, letter: float) -> Grey | None:
                     max(0, top - room) : top + height + room,
                     max(0, left - room) : left + width + room,
                 ]
-                cut.append((contrast * min(height, 60), _set(piece, height)))
+                cut.append((contrast, picture.scaled(piece, SHEET_LETTER_HEIGHT / height)))
     if not cut:
         return None
-    best = sorted(cut, key=lambda entry: -entry[0])[:SHEET_WORDS]
+    clear = _FAINT * sorted(contrast for contrast, _ in cut)[int(len(cut) * 0.9)]
+    kept = [entry for entry in cut if entry[0] >= clear]
+    best = sorted(kept, key=lambda entry: -entry[0])[:SHEET_WORDS]
     wide = max(piece.shape[1] for _, piece in best)
     rows = [
         cv2.copyMakeBorder(
@@ -207,7 +231,3 @@ def _word_sheet(grey: Grey, letter: float) -> Grey | None:
         for _, piece in best
     ]
     return np.vstack(rows).astype(np.uint8)
-
-
-def _set(piece: Grey, height: int) -> Grey:
-    return picture.scaled(piece, SHEET_LETTER_HEIGHT / height)

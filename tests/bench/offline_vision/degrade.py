@@ -41,12 +41,13 @@ def _tilt(picture: Pixels, rng: np.random.Generator, most: float) -> Pixels:
 
 def _noise(picture: Pixels, rng: np.random.Generator, sigma: float) -> Pixels:
     grain = rng.normal(0, sigma, picture.shape).astype(np.float32)
-    return np.clip(picture.astype(np.float32) + grain, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture.astype(np.float32) + grain, 0, 255), dtype=np.uint8)
 
 
 def _contrast(picture: Pixels, rng: np.random.Generator, factor: float) -> Pixels:
     level = rng.uniform(70, 170)
-    return np.clip((picture.astype(np.float32) - 128) * factor + level, 0, 255).astype(np.uint8)
+    flat = (picture.astype(np.float32) - 128) * factor + level
+    return np.asarray(np.clip(flat, 0, 255), dtype=np.uint8)
 
 
 def _blur(picture: Pixels, sigma: float) -> Pixels:

@@ -87,7 +87,7 @@ async def producer(kafka_bootstrap: str) -> AsyncIterator[Producer]:
 class Recorder:
     """A handler that notes what it does; `script` decides what becomes of a record."""
 
-    def __init__(self, script: Callable[[Record[StringValue]], Awaitable[None]] | None = None):
+    def __init__(self, script: Callable[[Record[StringValue]], Awaitable[object]] | None = None):
         self.script = script
         self.started: list[str] = []
         self.done: list[str] = []

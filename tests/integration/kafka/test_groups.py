@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import signal
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from google.protobuf.wrappers_pb2 import StringValue
+from prometheus_client import REGISTRY
 
 from mesh.local.ephemeral import EphemeralParts
+from streaming.kafka.admin import ensure_topics
+from streaming.kafka.connection import Connection
 from streaming.kafka.consumer import NotReadyError, Record, Runner, Timing
 from streaming.kafka.producer import DeliveryError, Producer
 from streaming.kafka.topics import Topic
@@ -106,6 +113,47 @@ async def test_a_frozen_process_gives_its_work_up_and_is_a_member_again_when_it_
         await worker.wait()
 
 
+async def test_a_static_member_that_was_killed_goes_on_at_once_and_sees_topics_grow(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.kafka.connection.METADATA_MAX_AGE_MS", 500)
+    topic = await topics.make(partitions=2, retry=())
+    named = Connection(bootstrap=topics.bootstrap, instance="worker-0")
+    producer = Producer(named, send_timeout_seconds=10.0)
+    await producer.start()
+    recorder = Recorder()
+
+    def runner() -> Runner:
+        return Runner(
+            {topic: recorder.handle},
+            group_id=topic.name,
+            connection=named,
+            producer=producer,
+            timing=QUICK,
+        )
+
+    killed = asyncio.create_task(runner().run())
+    await send_all(producer, topic, ["1", "2"])
+    await until(lambda: len(recorder.done) == 2, within_seconds=20, what="the first life")
+    killed.cancel()  # a static member leaves no group, so to the broker this is a crash
+    await asyncio.wait([killed])
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with consuming(runner()):
+        assert loop.time() - began < QUICK.session_timeout_seconds / 2
+        await ensure_topics(topics.bootstrap, topics=[dataclasses.replace(topic, partitions=8)])
+        names = [str(n) for n in range(10, 200)]
+
+        async def reaches_new_partitions() -> bool:
+            await send_all(producer, topic, names)
+            return len(await topics.committed(topic.name)) == 8
+
+        await until(
+            reaches_new_partitions, within_seconds=20, every_seconds=0.3, what="all eight in use"
+        )
+    await producer.stop()
+
+
 async def test_draining_finishes_what_runs_and_leaves_the_rest_to_the_next(
     topics: Topics, producer: Producer
 ) -> None:
@@ -182,6 +230,41 @@ async def test_long_handlers_live_through_rebalances_and_run_once_a_process(
     assert sum((await topics.committed(topic.name)).values()) == len(names) + 3
 
 
+async def test_a_broken_client_is_replaced_while_its_handlers_go_on(
+    topics: Topics, producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = await topics.make(retry=())
+    release = asyncio.Event()
+    recorder = Recorder(lambda record: release.wait())
+    runner = Runner(
+        {topic: recorder.handle},
+        group_id=topic.name,
+        connection=topics.bootstrap,
+        producer=producer,
+        timing=QUICK,
+    )
+    broken: list[AIOKafkaConsumer] = []
+    healthy = AIOKafkaConsumer.getmany
+
+    async def getmany(consumer: AIOKafkaConsumer, *partitions: Any, **more: Any) -> Any:
+        if recorder.running and (not broken or consumer in broken):
+            broken.append(consumer)
+            raise KafkaError("the coordinator is confused")
+        return await healthy(consumer, *partitions, **more)
+
+    async with consuming(runner):
+        await send_all(producer, topic, ["a", "b", "c"])
+        monkeypatch.setattr(AIOKafkaConsumer, "getmany", getmany)
+        await until(lambda: len(recorder.running) == 3 and broken, what="the client breaking")
+        await send_all(producer, topic, ["d", "e"])
+        await until(lambda: len(recorder.running) == 5, what="reading on with another client")
+        release.set()
+        await until(lambda: len(recorder.done) == 5, what="everything done")
+        await until(lambda: sum(runner.lag().values()) == 0, what="all committed")
+    assert sorted(recorder.started) == ["a", "b", "c", "d", "e"], "nothing was started twice"
+    assert sum((await topics.committed(topic.name)).values()) == 5
+
+
 async def test_a_saturated_member_stays_in_its_group(topics: Topics, producer: Producer) -> None:
     topic = await topics.make(partitions=2, retry=())
     release = asyncio.Event()
@@ -208,6 +291,16 @@ async def test_a_saturated_member_stays_in_its_group(topics: Topics, producer: P
     await send_all(producer, topic, [str(n) for n in range(300)])
     async with consuming(runner):
         await until(lambda: len(recorder.running) == 4, what="saturation")
+        scraped = {"group": topic.name, "topic": topic.name}
+        assert REGISTRY.get_sample_value("eco2_kafka_in_flight", scraped) == 4
+
+        def lag() -> float:
+            return sum(
+                REGISTRY.get_sample_value("eco2_kafka_lag", {**scraped, "partition": str(n)}) or 0
+                for n in range(2)
+            )
+
+        await until(lambda: lag() == 300, what="the lag of both partitions")
         # longer than a member that stops polling would be kept
         for _ in range(20):
             await asyncio.sleep(0.1)
@@ -216,6 +309,8 @@ async def test_a_saturated_member_stays_in_its_group(topics: Topics, producer: P
         release.set()
         await until(lambda: len(recorder.done) == 300, what="the backlog worked off")
         await until(lambda: sum(runner.lag().values()) == 0, what="all committed")
+        handled = {**scraped, "outcome": "handled"}
+        assert REGISTRY.get_sample_value("eco2_kafka_records_total", handled) == 300
     assert recorder.most_running == 4
     assert len(recorder.started) == 300, "no rebalance made it start anything again"
 

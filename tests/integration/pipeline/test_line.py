@@ -154,7 +154,7 @@ async def test_a_job_survives_redis_losing_everything(line: Line) -> None:
     assert told(events) == WHOLE[2:]
     assert line.scan.jobs[job_id].status == "completed"
     owner = await line.redis.hget(keys.state(job_id), "user_id")
-    assert owner is not None
+    assert isinstance(owner, bytes)
     assert owner.decode() == line.users[job_id]
 
 

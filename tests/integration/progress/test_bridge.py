@@ -6,66 +6,26 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
 
+import httpx
 import pytest
-from eco2.scan.v1 import scan_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
 from redis.asyncio import Redis
 
-from streaming.progress import keys
 from streaming.progress.event import ProgressEvent
 from streaming.progress.publisher import ProgressPublisher
 from tests.wait import until
 
 from .bridge import USER, Bridge, Client, running_bridge
 from .conftest import RedisServer
+from .scans import RESULT, STAGES, Scan, reason_of
 
 pytestmark = pytest.mark.parts
-
-STAGES = ("vision", "rule", "answer", "reward")
-RESULT = '{"task_id":"t","reward":null,"단계2":2,"단계1":1}'
 
 
 @pytest.fixture(scope="module")
 async def bridge(redis_server: RedisServer) -> AsyncIterator[Bridge]:
     async with running_bridge(redis_server.url) as running:
         yield running
-
-
-def scan_events(job_id: str) -> list[ProgressEvent]:
-    """A scan from its first stage to its end."""
-    events = [
-        ProgressEvent(job_id=job_id, stage=stage, status=status)
-        for stage in STAGES
-        for status in ("started", "completed")
-    ]
-    return [
-        *events,
-        ProgressEvent(job_id=job_id, stage="done", status="completed", result=RESULT),
-    ]
-
-
-class Scan:
-    """A scan of the test's user."""
-
-    def __init__(self, redis: Redis) -> None:
-        self.job_id = str(uuid.uuid4())
-        self._publisher = ProgressPublisher(redis)
-
-    async def open(self, user: str = USER) -> Scan:
-        queued = ProgressEvent(job_id=self.job_id, stage="queued", status="started")
-        await self._publisher.open_job(self.job_id, domain="scan", user_id=user, events=[queued])
-        return self
-
-    async def publish(self, *events: ProgressEvent) -> None:
-        await self._publisher.publish(*events)
-
-    async def say(self, stage: str, status: str = "started", **more: Any) -> None:
-        await self.publish(ProgressEvent(job_id=self.job_id, stage=stage, status=status, **more))
-
-    async def run(self) -> None:
-        await self.publish(*scan_events(self.job_id))
 
 
 @pytest.fixture
@@ -175,14 +135,6 @@ async def test_resume_after_any_event_gives_exactly_the_rest(bridge: Bridge, sca
         ]
 
 
-def reason_of(client: Client) -> str:
-    document = json.loads(client.body)
-    assert client.headers["content-type"] == "application/json"
-    info, localized = document["details"]
-    assert localized["locale"] == "ko-KR"
-    return str(info["reason"])
-
-
 async def test_refusals(bridge: Bridge, scan: Scan, redis: Redis) -> None:
     foreign = await Scan(redis).open(user=str(uuid.uuid4()))
     for client, status, reason in [
@@ -213,7 +165,7 @@ async def test_client_that_leaves_is_forgotten(bridge: Bridge, scan: Scan) -> No
     client = await bridge.client(scan.job_id)
     await until(lambda: bridge.core.open_streams == 1)
     client.close()
-    await until(lambda: bridge.core.open_streams == 0, within_seconds=2)
+    await until(lambda: bridge.core.open_streams == 0)
 
 
 async def test_silence_brings_keepalives_pings_and_at_last_a_timeout(
@@ -228,9 +180,9 @@ async def test_silence_brings_keepalives_pings_and_at_last_a_timeout(
         while (frame := await client.frame()) is not None:
             frames.append(frame)
     keepalives = [f for f in frames if f.event == "keepalive"]
-    assert 2 <= len(keepalives) <= 5
+    assert 1 <= len(keepalives) <= 5
     assert all("id" not in f.fields and f.data["timestamp"] for f in keepalives)
-    assert sum(f.comment == "ping" for f in frames) >= 2
+    assert any(f.comment == "ping" for f in frames)
     assert frames[-1].fields["id"] == ""
     assert frames[-1].event == "error"
     assert frames[-1].data == {
@@ -258,7 +210,7 @@ async def test_drain_refuses_new_streams_and_lets_the_open_ones_finish(
     scan, slow = await Scan(redis).open(), await Scan(redis).open()
     async with running_bridge(redis_server.url) as bridge:
         finishing, cut = await bridge.client(scan.job_id), await bridge.client(slow.job_id)
-        draining = asyncio.create_task(bridge.core.drain(2.0))
+        draining = asyncio.create_task(bridge.core.drain(3.0))
         await asyncio.sleep(0)
         refused = await bridge.client(scan.job_id)
         assert (refused.status, reason_of(refused)) == (503, "SHUTTING_DOWN")
@@ -281,139 +233,6 @@ async def test_stream_that_falls_behind_is_refilled(
         await scan.run()  # nine events at once, with room for one
         seqs = [f.data["seq"] for f in await client.rest()]
     assert seqs == [10, 11, 20, 21, 30, 31, 40, 41, 51]
-
-
-def finished_job(job_id: str, status: str = "completed", user: str = USER) -> scan_pb2.Job:
-    failed = status == "failed"
-    return scan_pb2.Job(
-        job_id=job_id,
-        user_id=user,
-        status=status,
-        result_json=RESULT if status == "completed" else "",
-        error_reason="MODEL_UNAVAILABLE" if failed else "",
-        error_message="AI 모델이 응답하지 않습니다." if failed else "",
-        finished_at=None
-        if status == "processing"
-        else Timestamp(seconds=1_769_552_400, nanos=5_000_000),
-    )
-
-
-async def test_job_redis_has_forgotten_is_known_to_its_domain(bridge: Bridge) -> None:
-    job_id = str(uuid.uuid4())
-    bridge.scan.jobs[job_id] = finished_job(job_id)
-    (done,) = await (await bridge.client(job_id)).rest()
-    assert done.event == "done"
-    assert done.fields["id"] == "1769552400005-0"
-    assert done.data["seq"] == 51
-    assert done.data["result"]["reward"] is None
-    stranger = await bridge.client(job_id, user=str(uuid.uuid4()))
-    assert stranger.status == 404
-
-
-@pytest.mark.parametrize("status", ["failed", "cancelled"])
-async def test_job_that_ended_badly_ends_with_an_error(bridge: Bridge, status: str) -> None:
-    job_id = str(uuid.uuid4())
-    bridge.scan.jobs[job_id] = finished_job(job_id, status)
-    (error,) = await (await bridge.client(job_id)).rest()
-    assert error.event == "error"
-    assert error.data["status"] == "failed"
-    assert error.data["result"]["error"] == error.data["message"] != ""
-
-
-async def test_done_arrives_although_redis_was_emptied(
-    bridge: Bridge, scan: Scan, redis: Redis
-) -> None:
-    client = await bridge.client(scan.job_id)
-    await scan.say("vision")
-    for expected in ("queued", "vision"):
-        frame = await client.event()
-        assert frame is not None
-        assert frame.event == expected
-    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
-    await redis.flushall()
-    await until(lambda: bridge.scan.asked.count(scan.job_id) >= 2, what="questions to the domain")
-    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id)
-    (done,) = await client.rest()
-    assert done.event == "done"
-
-
-async def test_events_go_on_after_redis_was_emptied(
-    bridge: Bridge, scan: Scan, redis: Redis
-) -> None:
-    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
-    client = await bridge.client(scan.job_id)
-    await scan.say("vision")
-    await redis.flushall()
-    await redis.script_flush()
-    await scan.run()
-    seqs = [f.data["seq"] for f in await client.rest()]
-    assert seqs == [0, 10, 11, 20, 21, 30, 31, 40, 41, 51]
-
-
-async def test_client_comes_back_after_redis_was_emptied(
-    bridge: Bridge, scan: Scan, redis: Redis
-) -> None:
-    first = await bridge.client(scan.job_id)
-    queued = await first.event()
-    first.close()
-    assert queued is not None
-    await redis.flushall()
-    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
-    second = await bridge.client(scan.job_id, last_event_id=queued.fields["id"])
-    assert second.status == 200
-    bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id)
-    assert [f.event for f in await second.rest()] == ["done"]
-
-
-async def test_silent_job_is_asked_about(redis_server: RedisServer, redis: Redis) -> None:
-    scan = await Scan(redis).open()
-    async with running_bridge(
-        redis_server.url, progress_idle_check_seconds=0.2, progress_keepalive_seconds=1
-    ) as bridge:
-        client = await bridge.client(scan.job_id)
-        bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id)
-        assert [f.event for f in await client.rest()] == ["queued", "done"]
-
-
-async def test_nobody_can_say_whose_job_it_is(redis_server: RedisServer) -> None:
-    async with running_bridge("redis://127.0.0.1:1/0") as bridge:
-        bridge.scan.failing = True
-        refused = await bridge.client(str(uuid.uuid4()))
-        assert (refused.status, reason_of(refused)) == (503, "DEPENDENCY_UNAVAILABLE")
-
-
-async def test_restart_of_redis_loses_and_repeats_nothing(
-    redis_server: RedisServer, redis: Redis
-) -> None:
-    scan = await Scan(redis).open()
-    events = scan_events(scan.job_id)
-    async with running_bridge(redis_server.url) as bridge:
-        client = await bridge.client(scan.job_id)
-        await scan.publish(*events[:3])
-        redis_server.kill()
-        bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
-        late = await bridge.client(scan.job_id)  # its owner is known to the domain
-        assert late.status == 200
-        redis_server.start()
-        await scan.publish(*events[3:])
-        for stream in (client, late):
-            seqs = [f.data["seq"] for f in await stream.rest()]
-            assert seqs == [0, 10, 11, 20, 21, 30, 31, 40, 41, 51]
-
-
-async def test_frozen_bridge_replays_what_the_shards_no_longer_hold(
-    bridge: Bridge, scan: Scan, redis: Redis
-) -> None:
-    client = await bridge.client(scan.job_id)
-    await client.event()
-    # what a long pause looks like to the tail: the entry was added, and is gone before it is read
-    shard = keys.SHARD_STREAMS[keys.shard_of(scan.job_id)]
-    async with redis.pipeline(transaction=True) as pipeline:
-        pipeline.xadd(shard, {"other": "entry"})
-        pipeline.xtrim(shard, maxlen=0)
-        await pipeline.execute()
-    await scan.run()
-    assert [f.data["seq"] for f in await client.rest()] == [10, 11, 20, 21, 30, 31, 40, 41, 51]
 
 
 async def test_chat_text_reaches_early_and_late_clients_whole(bridge: Bridge, redis: Redis) -> None:
@@ -455,3 +274,47 @@ async def test_chat_text_reaches_early_and_late_clients_whole(bridge: Bridge, re
         assert rest[-1].event == "done"
         assert rest[-1].data["seq"] == 181
         assert rest[-1].data["result"]["answer"] == "1,2,3,"
+
+
+async def test_connection_serves_one_stream_after_another(bridge: Bridge, redis: Redis) -> None:
+    """A proxy keeps its connections: what one request left must not reach the next."""
+    first, second = await Scan(redis).open(), await Scan(redis).open()
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{bridge.port}",
+        headers={"x-user-id": USER},
+        limits=httpx.Limits(max_connections=1),
+    ) as proxy:
+        refused = await proxy.post(f"/api/v1/scan/{first.job_id}/events", json={"a": "b" * 9999})
+        assert refused.status_code == 405
+        assert refused.headers["allow"] == "GET"
+        for scan in (first, second):
+            await scan.run()
+            stream = await proxy.get(f"/api/v1/scan/{scan.job_id}/events")
+            assert stream.text.count("event: ") == 10
+            assert stream.text.count(scan.job_id) == 10
+        assert (await proxy.get("/api/v1/scan/short/events")).status_code == 400
+    await until(lambda: bridge.core.open_streams == 0)
+
+
+async def test_client_that_stops_reading_costs_bounded_memory_and_loses_nothing(
+    redis_server: RedisServer, redis: Redis
+) -> None:
+    job_id, publisher = str(uuid.uuid4()), ProgressPublisher(redis)
+    await publisher.open_job(job_id, domain="chat", user_id=USER)
+    piece = "가" * 20_000
+    async with running_bridge(redis_server.url, progress_queue_events=4) as bridge:
+        client = await bridge.client(job_id, domain="chat")
+        for batch in range(1, 201):  # 12 MB, far beyond what sockets and queues hold
+            await publisher.publish(
+                ProgressEvent(
+                    job_id=job_id, domain="chat", stage="token", status="streaming",
+                    content=piece, token_batch=batch,
+                )
+            )  # fmt: skip
+        (stream,) = bridge.core.streams_of(job_id)
+        assert stream.waiting <= 4
+        for seq in range(1001, 1201):
+            frame = await client.event()
+            assert frame is not None
+            assert frame.data["seq"] == seq
+        client.close()

@@ -114,7 +114,7 @@ async def test_bridge_that_is_asked_to_stop_lets_a_stream_finish(
         await until(refusing, what="new streams refused")
         await publisher.publish(*rest)
         assert [f.data["seq"] for f in await client.rest()] == [11, 20, 21, 51]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             assert await process.wait() == 0
 
 

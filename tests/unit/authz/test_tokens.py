@@ -162,6 +162,11 @@ def test_garbage_is_refused(text: str) -> None:
     assert reason(text) == "TOKEN_INVALID"
 
 
+@pytest.mark.parametrize("odd", ["\n", " ", "=", "+", "/", "\x00"])
+def test_characters_outside_base64url_are_refused(odd: str) -> None:
+    assert reason(SIGNER.sign(SIGNER.claims(NOW)) + odd) == "TOKEN_INVALID"
+
+
 class Counting:
     """Counts full verifications."""
 

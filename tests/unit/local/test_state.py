@@ -44,6 +44,14 @@ def test_a_pid_file_of_a_dead_supervisor_does_not_count(tmp_path: Path) -> None:
     state.Lock(tmp_path).acquire()
 
 
+def test_anybody_may_ask_who_supervises(tmp_path: Path) -> None:
+    state.Lock(tmp_path).acquire()
+    (tmp_path / "up.lock").chmod(0o444)
+    assert state.Lock(tmp_path).holder() == os.getpid()
+    assert state.Lock(tmp_path / "elsewhere").holder() is None
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_left_over_processes_are_found_by_pid_and_start_time() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:

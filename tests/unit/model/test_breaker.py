@@ -45,7 +45,7 @@ def test_successes_push_old_failures_out_of_the_window() -> None:
 def test_one_probe_at_a_time_then_closed() -> None:
     subject = tripped()
     probe = let(subject.enter(2.0))
-    assert subject.state is State.HALF_OPEN
+    assert subject.state.value == "half_open"
     assert subject.enter(2.1) is None
     assert subject.held(2.1) == PROBE_POLL_SECONDS
     subject.succeeded(probe)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+import pytest
+from aiokafka import errors as kafka_errors
+from google.protobuf.wrappers_pb2 import StringValue
+
+from streaming.kafka import producer as module
+from streaming.kafka.producer import DeliveryError, Producer
+from streaming.kafka.topics import Topic
+from tests.wait import until
+
+TOPIC = Topic(
+    name="t",
+    key="k",
+    message="google.protobuf.StringValue",
+    partitions=1,
+    retention_seconds=1,
+    producer="test",
+    consumers=(),
+)
+
+
+class Client:
+    """Stands in for the client library: what happens to its sends is scripted by the test."""
+
+    made: ClassVar[list[Client]] = []
+    start_errors: ClassVar[list[Exception]] = []
+
+    def __init__(self, **_: Any) -> None:
+        self.sent: list[tuple[float, str]] = []
+        self.error: Exception | None = None
+        self.stopped = False
+        Client.made.append(self)
+
+    async def start(self) -> None:
+        if Client.start_errors:
+            raise Client.start_errors.pop(0)
+
+    async def send(self, topic: str, **_: Any) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        self.sent.append((loop.time(), topic))
+        future: asyncio.Future[None] = loop.create_future()
+        if self.error is not None:
+            future.set_exception(self.error)
+        else:
+            future.set_result(None)
+        return future
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture(autouse=True)
+def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AIOKafkaProducer", Client)
+    monkeypatch.setattr(Client, "made", [])
+    monkeypatch.setattr(Client, "start_errors", [])
+
+
+async def _send(producer: Producer) -> None:
+    await producer.send(TOPIC, "k", StringValue(value="x"))
+
+
+async def test_a_client_out_of_step_with_the_broker_is_replaced() -> None:
+    producer = Producer("nowhere:1")
+    await producer.start()
+    await _send(producer)
+    Client.made[0].error = kafka_errors.OutOfOrderSequenceNumber()
+    with pytest.raises(DeliveryError, match="OutOfOrderSequenceNumber"):
+        await _send(producer)
+    await _send(producer)
+    assert len(Client.made) == 2
+    assert Client.made[0].stopped
+    await producer.stop()
+    assert Client.made[1].stopped
+
+
+async def test_a_refused_record_keeps_the_client() -> None:
+    producer = Producer("nowhere:1")
+    await producer.start()
+    await _send(producer)
+    Client.made[0].error = kafka_errors.MessageSizeTooLargeError()
+    with pytest.raises(DeliveryError, match="MessageSizeTooLargeError"):
+        await _send(producer)
+    Client.made[0].error = None
+    await _send(producer)
+    assert len(Client.made) == 1
+    await producer.stop()
+
+
+@pytest.mark.parametrize(
+    "error", [kafka_errors.KafkaConnectionError("away"), OSError("dns"), AssertionError("bug")]
+)
+async def test_connecting_is_tried_until_it_works(error: Exception) -> None:
+    Client.start_errors.extend([error, error])
+    producer = Producer("nowhere:1")
+    await producer.start()
+    await _send(producer)
+    assert len(Client.made) == 3
+    assert [client.stopped for client in Client.made] == [True, True, False]
+    await producer.check()
+    await producer.stop()
+    with pytest.raises(DeliveryError):
+        await producer.check()
+
+
+async def test_sends_are_gathered_under_load_and_immediate_after_a_pause() -> None:
+    producer = Producer("nowhere:1", pace_seconds=0.05)
+    await producer.start()
+    await until(lambda: _connected(producer))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await _send(producer)
+    assert loop.time() - began < 0.04, "nothing to wait for"
+    await asyncio.gather(*(_send(producer) for _ in range(5)))
+    first, *rest = (at for at, _ in Client.made[0].sent)
+    assert len(rest) == 5
+    assert min(rest) - first >= 0.045
+    assert max(rest) - min(rest) < 0.02, "one burst"
+    await producer.stop()
+
+
+async def test_one_given_up_send_does_not_cut_off_the_others_of_its_burst() -> None:
+    producer = Producer("nowhere:1", pace_seconds=0.05)
+    await producer.start()
+    await _send(producer)
+    hasty = asyncio.create_task(
+        producer.send(TOPIC, "k", StringValue(value="x"), timeout_seconds=0.005)
+    )
+    patient = asyncio.create_task(_send(producer))
+    with pytest.raises(DeliveryError, match="within"):
+        await hasty
+    await patient
+    await producer.stop()
+
+
+async def test_sending_before_the_start_is_refused() -> None:
+    with pytest.raises(DeliveryError, match="not started"):
+        await _send(Producer("nowhere:1"))
+
+
+async def _connected(producer: Producer) -> bool:
+    try:
+        await producer.check()
+    except DeliveryError:
+        return False
+    return True
