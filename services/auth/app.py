@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 from eco2.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 
+from services.auth.key_store import KeyStore
 from services.auth.keyring import Keyring
+from services.auth.lifecycle import Sessions
+from services.auth.login import LoginHandlers
+from services.auth.logout import Logout
 from services.auth.service import AuthService
 from services.auth.settings import AuthSettings
-from services.auth.store import AuthStore
+from services.auth.store import SessionStore
 from services.runtime import database
-from services.runtime.component import Component, GrpcService
+from services.runtime.component import Background, Component, GrpcService
 from services.runtime.context import ProcessContext
+from services.runtime.outbox import Outbox
+from services.runtime.outbox_relay import Relay
+from streaming.kafka.outgoing import outbox_sender
+from streaming.kafka.producer import shared_producer
+from streaming.kafka.topics import AUTH_REVOCATIONS
 
 
 async def build(context: ProcessContext) -> Component:
-    """The component; KeyFileError when the production profile has no key."""
+    """The component; KeyFileError when the production profile has no key, ValueError for tokens
+    that outlive their revocations.
+
+    Only PostgreSQL is needed to be ready: sessions start and end while Kafka is away.
+    """
     settings = context.settings(AuthSettings)
     Keyring.check(settings)
+    if settings.longest_token_life.total_seconds() >= AUTH_REVOCATIONS.retention_seconds:
+        raise ValueError(
+            "tokens must not outlive the records of auth.revocations: "
+            "lower ECO2_REFRESH_TOKEN_MINUTES or ECO2_ACCESS_TOKEN_MINUTES"
+        )
     pool = await context.pool("auth")
-    store = AuthStore(pool)
-    keyring = Keyring(settings, store)
+    send = outbox_sender(await shared_producer(context))
+    outbox = Outbox("auth", pool, send)
+    keyring = Keyring(settings, KeyStore(pool))
+    sessions = Sessions(settings, SessionStore(pool, outbox), keyring, outbox.publish)
+    logout = Logout(settings, sessions, send)
+    service = AuthService(
+        settings, sessions, logout, LoginHandlers(), keyring, context.channel("users")
+    )
 
     async def has_keys() -> None:
         await keyring.all()
 
-    service = AuthService(settings, store, keyring, context.channel("users"))
+    async def close() -> None:
+        await asyncio.gather(outbox.close(), logout.close())
+
     return Component(
         name="auth",
         services=(
@@ -35,5 +62,11 @@ async def build(context: ProcessContext) -> Component:
                 add=partial(add_AuthServiceServicer_to_server, service),
             ),
         ),
+        background=(
+            Background(name="auth-outbox", run=Relay("auth", pool, send).run),
+            Background(name="auth-keys", run=keyring.run),
+            Background(name="auth-logouts", run=logout.run),
+        ),
         checks={"postgres": partial(database.check, pool), "keys": has_keys},
+        close=close,
     )

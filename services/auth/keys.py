@@ -71,3 +71,12 @@ def parse(pem: bytes) -> SigningKey:
     if not isinstance(private_key, rsa.RSAPrivateKey) or private_key.key_size < BITS:
         raise KeyFileError(f"an RSA key of at least {BITS} bits is needed")
     return _of(private_key)
+
+
+def parse_all(text: bytes) -> list[SigningKey]:
+    """The keys of PEMs that follow each other; KeyFileError as above, and when there is none."""
+    begin = b"-----BEGIN"
+    found = [parse(begin + block) for block in text.split(begin)[1:]]
+    if not found:
+        raise KeyFileError("no PEM private key in the file")
+    return found

@@ -48,7 +48,7 @@ class Topic:
     producer: str
     consumers: tuple[str, ...]
     cleanup: str = "delete"
-    """``delete`` or ``compact``."""
+    """``delete``, ``compact`` or ``compact,delete``."""
     retry: tuple[float, ...] = ()
     """Seconds to wait before the 2nd, 3rd, … attempt; one more attempt than entries is made."""
     in_place: bool = False
@@ -146,9 +146,54 @@ REWARD_GRANTED: Final = Topic(
     consumers=("ownership",),
     retry=(1.0, 10.0, 60.0, 300.0),
 )
+AUTH_REVOCATIONS: Final = Topic(
+    name="auth.revocations",
+    key="session_id",
+    message="eco2.pipeline.v1.SessionRevoked",
+    partitions=4,
+    # A record is needed as long as a token of its session could be valid: refresh tokens live for
+    # 30 days, and the auth domain refuses to start with tokens that outlive this.
+    retention_seconds=35 * DAY_SECONDS,
+    producer="auth",
+    consumers=("authz",),
+    cleanup="compact,delete",
+    dead_letter=False,
+)
+USER_CREATED: Final = Topic(
+    name="user.created",
+    key="user_id",
+    message="eco2.pipeline.v1.UserCreated",
+    partitions=3,
+    retention_seconds=7 * DAY_SECONDS,
+    producer="users",
+    consumers=(),
+    dead_letter=False,
+)
+USER_DELETED: Final = Topic(
+    name="user.deleted",
+    key="user_id",
+    message="eco2.pipeline.v1.UserDeleted",
+    partitions=3,
+    retention_seconds=7 * DAY_SECONDS,
+    producer="users",
+    consumers=("erasure",),
+    retry=(1.0, 10.0, 60.0, 300.0),
+)
 
 CATALOGUE: Final[Mapping[str, Topic]] = MappingProxyType(
-    {t.name: t for t in (SCAN_VISION, SCAN_RULE, SCAN_ANSWER, SCAN_REWARD, REWARD_GRANTED)}
+    {
+        t.name: t
+        for t in (
+            SCAN_VISION,
+            SCAN_RULE,
+            SCAN_ANSWER,
+            SCAN_REWARD,
+            REWARD_GRANTED,
+            AUTH_REVOCATIONS,
+            USER_CREATED,
+            USER_DELETED,
+        )
+    }
 )
 
 ARCHIVE: Final = "dlq.archive"

@@ -23,7 +23,7 @@ def key() -> SigningKey:
 
 def test_a_signed_token_verifies_with_the_published_key(key: SigningKey) -> None:
     session = Session(uuid.uuid4(), str(uuid.uuid4()), "kakao", "iss", "api")
-    payload = claims(session, "access", uuid.uuid4(), NOW, timedelta(minutes=3))
+    payload = claims(session, "access", uuid.uuid4(), NOW, NOW + timedelta(minutes=3))
     public = jwt.PyJWK({"kty": "RSA", "alg": "RS256", "n": key.n, "e": key.e, "kid": key.kid})
     token = sign(payload, key)
     assert jwt.get_unverified_header(token)["kid"] == key.kid
