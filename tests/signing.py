@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from eco2.auth.v1.auth_service_pb2 import Jwk
+from eco2.auth.v1.session_pb2 import Jwk
 
 ISSUER = "api.dev.growbin.app/api/v1/auth"
 AUDIENCE = "api"

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
-from eco2.auth.v1 import auth_service_pb2
+from eco2.auth.v1 import session_pb2
 
 from edge.authz.tokens import ALGORITHM, Keys
 from services.runtime import logs
@@ -113,7 +113,7 @@ class Keyring:
         return True
 
 
-def keys_of(document: Iterable[auth_service_pb2.Jwk]) -> Mapping[str, RSAPublicKey]:
+def keys_of(document: Iterable[session_pb2.Jwk]) -> Mapping[str, RSAPublicKey]:
     """Usable keys of a JWK set by key id; what is unsuitable is left out and logged."""
     keys: dict[str, RSAPublicKey] = {}
     for jwk in document:

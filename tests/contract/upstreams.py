@@ -10,7 +10,8 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from eco2.auth.v1.auth_service_pb2 import GetJwksResponse, Jwk
+from eco2.auth.v1.auth_service_pb2 import GetJwksResponse
+from eco2.auth.v1.session_pb2 import Jwk
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import Message
 

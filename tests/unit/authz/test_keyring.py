@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from eco2.auth.v1.auth_service_pb2 import Jwk
+from eco2.auth.v1.session_pb2 import Jwk
 
 from edge.authz.keyring import Found, Keyring, keys_of
 from edge.authz.tokens import Keys
