@@ -7,6 +7,7 @@ the option on the reason in ``proto/eco2/errors/v1/error_reason.proto``, and now
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -125,7 +126,7 @@ def trailers_of(error: DomainError) -> tuple[tuple[str, str | bytes], ...]:
         ("x-http-status", str(error.meaning.http_status)),
     ]
     if error.retry_after_seconds is not None:
-        trailers.append(("retry-after", str(max(1, round(error.retry_after_seconds)))))
+        trailers.append(("retry-after", str(max(1, math.ceil(error.retry_after_seconds)))))
     return tuple(trailers)
 
 
