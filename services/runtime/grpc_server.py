@@ -25,6 +25,9 @@ log = logs.get(__name__)
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.so_reuseport", 0),  # a taken port must be an error, not a share of the traffic
     ("grpc.max_receive_message_length", 12 * 1024 * 1024),  # an image of 10 MiB and its frame
+    # Above what the edge lets through in headers: gRPC's default of 8 KiB refuses calls at random
+    # from there on, and a browser's cookies may be larger.
+    ("grpc.max_metadata_size", 64 * 1024),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
