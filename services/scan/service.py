@@ -12,11 +12,11 @@ from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
 
 from services.runtime import identity, reply
+from services.runtime.cursor import Cursor
 from services.runtime.errors import reason_named
 from services.scan import document, refusals, translate
 from services.scan.completion import Completion
 from services.scan.corrections import correction_of
-from services.scan.cursor import Cursor
 from services.scan.endings import Endings
 from services.scan.job import Job
 from services.scan.state import Status

@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 from eco2.scan.v1 import scan_pb2
 
-from services.scan.cursor import Cursor
+from services.runtime.cursor import Cursor
 from services.scan.job import Claim, Correction, Job, Submission, Summary
 from services.scan.state import Event, Status, sources
 
@@ -162,7 +162,7 @@ class JobStore:
         where, arguments = "", [user_id, limit]
         if after is not None:
             where = "AND (created_at, job_id) < ($3, $4)"
-            arguments += [after.created_at, after.job_id]
+            arguments += [after.created_at, after.row_id]
         rows = await self._pool.fetch(
             f"""
             SELECT job_id, status, image_url, major_category, middle_category, minor_category,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import grpc.aio
 from eco2.character.v1 import character_service_pb2 as character_pb
@@ -14,14 +15,25 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from eco2.users.v1 import user_pb2
 from eco2.users.v1 import users_service_pb2 as pb
 from eco2.users.v1 import users_service_pb2_grpc as grpc_pb
+from google.protobuf import empty_pb2
 
 from services.runtime import identity, reply
+from services.runtime.cursor import Cursor
 from services.runtime.errors import DomainError
-from services.users.profile import display_name, made_up_nickname, ownership_id
-from services.users.store import Account, Grant, UserStore
+from services.runtime.outbox import Entry
+from services.users import phone
+from services.users.points import Ledger
+from services.users.profile import (
+    chosen_nickname,
+    display_name,
+    given_nickname,
+    ownership_id,
+)
+from services.users.store import Account, Grant, PhoneNumberTakenError, UserStore
 
-DEFAULT_SOURCE = "default-onboard"
-DEFAULT_CHARACTER_SECONDS = 3.0
+DEFAULT_SOURCE: Final = "default-onboard"
+DEFAULT_CHARACTER_SECONDS: Final = 3.0
+DEFAULT_PAGE: Final = 20
 
 
 def _user(account: Account) -> user_pb2.User:
@@ -37,29 +49,83 @@ def _user(account: Account) -> user_pb2.User:
 
 
 class UsersService(grpc_pb.UsersServiceServicer):
-    """Profiles and ownerships."""
+    """Profiles, ownerships and points. `publish` sends what a change put into the outbox."""
 
-    def __init__(self, store: UserStore, character_channel: grpc.aio.Channel) -> None:
+    def __init__(
+        self,
+        store: UserStore,
+        ledger: Ledger,
+        publish: Callable[[Sequence[Entry]], Awaitable[object]],
+        character_channel: grpc.aio.Channel,
+    ) -> None:
         self._store = store
+        self._ledger = ledger
+        self._publish = publish
         self._characters = CharacterServiceStub(character_channel)
         self._chance = random.SystemRandom()
         self._default: character_pb.Character | None = None
 
     async def GetMe(self, request: pb.GetMeRequest, context: Any) -> pb.GetMeResponse:
         """The caller's profile."""
-        caller = identity.current()
         account = await self._account(identity.require_user())
-        login = await self._store.login(str(account.id), caller.provider)
-        shown = display_name(account.nickname, account.name)
-        response = pb.GetMeResponse(
-            username=shown,
-            display_name=shown,
-            nickname=shown,
-            phone_number=account.phone_number,
-            provider=login.provider,
-        )
-        if login.last_login_at is not None:
-            response.last_login_at.FromDatetime(login.last_login_at)
+        return pb.GetMeResponse(**await self._profile(account))
+
+    async def UpdateMe(self, request: pb.UpdateMeRequest, context: Any) -> pb.UpdateMeResponse:
+        """Change the caller's profile; answers as GetMe."""
+        nickname, phone_number = changes_of(request)
+        try:
+            account = await self._store.update(
+                identity.require_user(), nickname=nickname, phone_number=phone_number
+            )
+        except PhoneNumberTakenError:
+            raise DomainError(
+                ErrorReason.ERROR_REASON_PHONE_NUMBER_TAKEN, "another account has the number"
+            ) from None
+        if account is None:
+            raise _no_such_user()
+        return pb.UpdateMeResponse(**await self._profile(account))
+
+    async def DeleteMe(self, request: pb.DeleteMeRequest, context: Any) -> empty_pb2.Empty:
+        """Delete the caller's account; the other domains hear of it."""
+        entries = await self._store.delete(identity.require_user(), datetime.now(UTC))
+        if entries is None:
+            raise _no_such_user()
+        await self._publish(entries)
+        reply.status(204)
+        return empty_pb2.Empty()
+
+    async def GetMyPoints(
+        self, request: pb.GetMyPointsRequest, context: Any
+    ) -> pb.GetMyPointsResponse:
+        """The caller's points."""
+        total = await self._ledger.total(uuid.UUID(identity.require_user()))
+        if total is None:
+            raise _no_such_user()
+        return pb.GetMyPointsResponse(total=total)
+
+    async def ListPointEntries(
+        self, request: pb.ListPointEntriesRequest, context: Any
+    ) -> pb.ListPointEntriesResponse:
+        """A page of what earned the caller's points, newest first."""
+        user_id = identity.require_user()
+        scope, after = f"points:{user_id}", None
+        if request.cursor:
+            try:
+                after = Cursor.decode(request.cursor, scope)
+            except ValueError:
+                raise DomainError(
+                    ErrorReason.ERROR_REASON_INVALID_CURSOR, "cursor was not made by this list"
+                ) from None
+        limit = request.limit or DEFAULT_PAGE
+        rows = await self._ledger.entries(uuid.UUID(user_id), after, limit + 1)
+        page = rows[:limit]
+        response = pb.ListPointEntriesResponse()
+        for row in page:
+            response.entries.add(
+                id=str(row.id), points=row.points, reason=row.reason, reference=row.reference
+            ).created_at.FromDatetime(row.created_at)
+        if len(rows) > limit:
+            response.next_cursor = Cursor(page[-1].created_at, page[-1].id).encode(scope)
         return response
 
     async def ListMyCharacters(
@@ -91,17 +157,20 @@ class UsersService(grpc_pb.UsersServiceServicer):
     ) -> pb.GetOrCreateFromOAuthResponse:
         """The account of a provider's user."""
         new_id = uuid.uuid4()
-        account, created = await self._store.get_or_create(
+        signed_in = await self._store.get_or_create(
             provider=request.provider,
             provider_user_id=request.provider_user_id,
             email=request.email,
             name=request.name,
-            nickname=request.nickname.strip() or made_up_nickname(self._chance),
+            nickname=given_nickname(request.nickname, self._chance),
             profile_image_url=request.profile_image_url,
             new_id=new_id,
             starter=await self._starter(new_id),
         )
-        return pb.GetOrCreateFromOAuthResponse(user=_user(account), created=created)
+        await self._publish(signed_in.entries)
+        return pb.GetOrCreateFromOAuthResponse(
+            user=_user(signed_in.account), created=signed_in.created
+        )
 
     async def GetUser(self, request: pb.GetUserRequest, context: Any) -> pb.GetUserResponse:
         """An account."""
@@ -116,11 +185,31 @@ class UsersService(grpc_pb.UsersServiceServicer):
             granted=count.granted, already_owned=count.already_owned, dropped=count.dropped
         )
 
+    async def AddPoints(self, request: pb.AddPointsRequest, context: Any) -> pb.AddPointsResponse:
+        """Book points, once for each reason and reference of a user."""
+        made = await self._ledger.book(
+            uuid.UUID(request.user_id), request.points, request.reason, request.reference
+        )
+        return pb.AddPointsResponse(booked=made.booked, total=made.total)
+
     async def _account(self, user_id: str) -> Account:
         account = await self._store.account(user_id)
         if account is None:
-            raise DomainError(ErrorReason.ERROR_REASON_USER_NOT_FOUND, "no such user")
+            raise _no_such_user()
         return account
+
+    async def _profile(self, account: Account) -> dict[str, Any]:
+        """Members of GetMeResponse and UpdateMeResponse, which are the same."""
+        login = await self._store.login(str(account.id), identity.current().provider)
+        shown = display_name(account.nickname, account.name)
+        return {
+            "username": shown,
+            "display_name": shown,
+            "nickname": shown,
+            "phone_number": account.phone_number,
+            "provider": login.provider,
+            "last_login_at": login.last_login_at,
+        }
 
     async def _starter(self, user_id: uuid.UUID) -> Grant:
         """Grant of the default character, which the character domain names."""
@@ -141,6 +230,40 @@ class UsersService(grpc_pb.UsersServiceServicer):
             source=DEFAULT_SOURCE,
             granted_at=datetime.now(UTC),
         )
+
+
+def changes_of(request: pb.UpdateMeRequest) -> tuple[str | None, str | None]:
+    """Nickname and phone number as they are to be stored, None for what stays.
+
+    DomainError NO_CHANGES_PROVIDED, VALIDATION_FAILED (nickname), INVALID_PHONE_NUMBER.
+    """
+    nickname = phone_number = None
+    if request.HasField("nickname"):
+        try:
+            nickname = chosen_nickname(request.nickname)
+        except ValueError as error:
+            raise DomainError(
+                ErrorReason.ERROR_REASON_VALIDATION_FAILED,
+                f"nickname {error}",
+                violations=[("nickname", str(error))],
+            ) from None
+    if request.HasField("phone_number"):
+        try:
+            phone_number = phone.formatted(request.phone_number)
+        except ValueError as error:
+            raise DomainError(
+                ErrorReason.ERROR_REASON_INVALID_PHONE_NUMBER, f"phone_number is {error}"
+            ) from None
+    if nickname is None and phone_number is None:
+        raise DomainError(
+            ErrorReason.ERROR_REASON_NO_CHANGES_PROVIDED,
+            "neither nickname nor phone_number was given",
+        )
+    return nickname, phone_number
+
+
+def _no_such_user() -> DomainError:
+    return DomainError(ErrorReason.ERROR_REASON_USER_NOT_FOUND, "no such user")
 
 
 def _grant(message: pb.CharacterGrant) -> Grant:

@@ -6,8 +6,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import asyncpg
+
+from services.runtime.outbox import Entry, Outbox
+from services.users import events
+
+_ACCOUNT: Final = "id, nickname, name, email, phone_number, created_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,20 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """Whose a sign-in is, and what is to be published of it."""
+
+    account: Account
+    created: bool
+    """Whether the account was made now."""
+    entries: Sequence[Entry] = ()
+
+
+class PhoneNumberTakenError(Exception):
+    """Another account has the phone number."""
+
+
+@dataclass(frozen=True, slots=True)
 class GrantCount:
     """What became of grants."""
 
@@ -57,14 +77,14 @@ class GrantCount:
 class UserStore:
     """Reads and writes the schema ``users``."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
         self._pool = pool
+        self._outbox = outbox
 
     async def account(self, user_id: str) -> Account | None:
         """The account of a user."""
         row = await self._pool.fetchrow(
-            "SELECT id, nickname, name, email, phone_number, created_at "
-            "FROM accounts WHERE id = $1",
+            f"SELECT {_ACCOUNT} FROM accounts WHERE id = $1",  # noqa: S608 - constants
             uuid.UUID(user_id),
         )
         return None if row is None else Account(**dict(row))
@@ -92,8 +112,8 @@ class UserStore:
         profile_image_url: str,
         new_id: uuid.UUID,
         starter: Grant,
-    ) -> tuple[Account, bool]:
-        """The account of a provider's user, and whether it was made now (with its first character).
+    ) -> SignIn:
+        """The account of a provider's user; made, with its first character, when there is none.
 
         Two first sign-ins at once make one account: the loser of the unique key is rolled back and
         finds the winner's.
@@ -101,13 +121,12 @@ class UserStore:
         async with self._pool.acquire() as connection:
             found = await self._signed_in(connection, provider, provider_user_id)
             if found is not None:
-                return found, False
+                return SignIn(found, created=False)
             try:
                 async with connection.transaction():
                     row = await connection.fetchrow(
-                        "INSERT INTO accounts (id, nickname, name, email, profile_image_url) "
-                        "VALUES ($1, $2, $3, $4, $5) "
-                        "RETURNING id, nickname, name, email, phone_number, created_at",
+                        "INSERT INTO accounts (id, nickname, name, email, profile_image_url) "  # noqa: S608
+                        f"VALUES ($1, $2, $3, $4, $5) RETURNING {_ACCOUNT}",
                         new_id, nickname, name, email, profile_image_url,
                     )  # fmt: skip
                     await connection.execute(
@@ -116,25 +135,59 @@ class UserStore:
                         new_id, provider, provider_user_id, email,
                     )  # fmt: skip
                     await self._insert_grants(connection, [starter])
-                    return Account(**dict(row)), True
+                    account = Account(**dict(row))
+                    entries = await self._outbox.add(
+                        connection, [events.created(new_id, provider, account.created_at)]
+                    )
+                return SignIn(account, created=True, entries=entries)
             except asyncpg.UniqueViolationError:
                 winner = await self._signed_in(connection, provider, provider_user_id)
                 if winner is None:
                     raise
-                return winner, False
+                return SignIn(winner, created=False)
 
     async def _signed_in(
         self, connection: asyncpg.Connection, provider: str, provider_user_id: str
     ) -> Account | None:
         row = await connection.fetchrow(
-            "WITH login AS (UPDATE social_accounts SET last_login_at = now() "
+            "WITH login AS (UPDATE social_accounts SET last_login_at = now() "  # noqa: S608
             "WHERE provider = $1 AND provider_user_id = $2 RETURNING user_id) "
-            "SELECT id, nickname, name, email, phone_number, created_at "
-            "FROM accounts JOIN login ON login.user_id = accounts.id",
+            f"SELECT {_ACCOUNT} FROM accounts JOIN login ON login.user_id = accounts.id",
             provider,
             provider_user_id,
         )
         return None if row is None else Account(**dict(row))
+
+    async def update(
+        self, user_id: str, *, nickname: str | None, phone_number: str | None
+    ) -> Account | None:
+        """Change what is given; None without an account, PhoneNumberTakenError for a number that
+        another account has. The unique key decides when two accounts want one number at once.
+        """
+        try:
+            row = await self._pool.fetchrow(
+                "UPDATE accounts SET nickname = coalesce($2, nickname), "  # noqa: S608 - constants
+                "phone_number = coalesce($3, phone_number), updated_at = now() "
+                f"WHERE id = $1 RETURNING {_ACCOUNT}",
+                uuid.UUID(user_id),
+                nickname,
+                phone_number,
+            )
+        except asyncpg.UniqueViolationError:
+            raise PhoneNumberTakenError from None
+        return None if row is None else Account(**dict(row))
+
+    async def delete(self, user_id: str, now: datetime) -> Sequence[Entry] | None:
+        """Delete an account with all this domain has of it; what is to be published of that, or
+        None without an account.
+        """
+        account_id = uuid.UUID(user_id)
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(
+                "DELETE FROM accounts WHERE id = $1 RETURNING true", account_id
+            ):
+                return None
+            return await self._outbox.add(connection, [events.deleted(account_id, now)])
 
     async def characters(self, user_id: str) -> list[asyncpg.Record]:
         """Characters of a user, newest first."""

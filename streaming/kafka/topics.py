@@ -146,6 +146,16 @@ REWARD_GRANTED: Final = Topic(
     consumers=("ownership",),
     retry=(1.0, 10.0, 60.0, 300.0),
 )
+SCAN_CORRECTED: Final = Topic(
+    name="scan.corrected",
+    key="user_id",
+    message="eco2.pipeline.v1.ScanCorrected",
+    partitions=3,
+    retention_seconds=7 * DAY_SECONDS,
+    producer="scan",
+    consumers=("points",),
+    retry=(1.0, 10.0, 60.0, 300.0),
+)
 AUTH_REVOCATIONS: Final = Topic(
     name="auth.revocations",
     key="session_id",
@@ -189,6 +199,7 @@ CATALOGUE: Final[Mapping[str, Topic]] = MappingProxyType(
             SCAN_ANSWER,
             SCAN_REWARD,
             REWARD_GRANTED,
+            SCAN_CORRECTED,
             AUTH_REVOCATIONS,
             USER_CREATED,
             USER_DELETED,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scan.cursor import Cursor
+from services.runtime.cursor import Cursor
 
 USER = "9b2f6f0e-8f39-4c83-a3a9-0c9a3f1f7f11"
 times = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
@@ -39,9 +39,11 @@ def test_changed_cursor_is_refused_or_means_the_same(
 
 
 @given(cursors)
-def test_cursor_of_somebody_else_is_refused(cursor: Cursor) -> None:
+def test_cursor_of_another_list_is_refused(cursor: Cursor) -> None:
     with pytest.raises(ValueError, match="not a cursor of this list"):
         Cursor.decode(cursor.encode(USER), str(uuid.uuid4()))
+    with pytest.raises(ValueError, match="not a cursor of this list"):
+        Cursor.decode(cursor.encode(USER), f"points:{USER}")
 
 
 @given(st.one_of(st.text(max_size=60), st.binary(max_size=60).map(lambda raw: raw.hex())))
