@@ -28,7 +28,10 @@ Json = dict[str, Any]
 _HERE: Final = Path(__file__).resolve().parent
 _FILTERS: Final = "type.googleapis.com/envoy.extensions.filters.http"
 
-STRIPPED_PREFIXES: Final = ("x-user-", "x-auth-", "x-session-", "x-eco2-", "x-envoy-", "x-http-")
+STRIPPED_PREFIXES: Final = (
+    *("x-user-", "x-auth-", "x-session-", "x-eco2-", "x-envoy-", "x-http-"),
+    "x-amz-",  # would be signed and obeyed by the object storage
+)
 """Headers only our own parts may set."""
 
 STRIPPED_SUFFIX: Final = "-bin"
