@@ -2,12 +2,15 @@
 
     header_mutation   identity headers of clients are dropped
     cors              preflights are answered; every response gets its headers
+    buffer            whole body or 413, so that slow senders don't occupy servers
     ext_authz         who is it, and may they
     lua               status, arrays, leak removal; answers without a service
-    buffer            whole body or 413, so that slow senders don't occupy servers
     transcoder        JSON ↔ gRPC
     request signing   pictures only
     router
+
+Bodies are complete before the check is asked: what arrives while a filter waits for an answer counts
+towards the connection's limit, and Envoy stops reading there for good instead of answering 413.
 
 On the way back the order is reversed: Lua sees what the transcoder made, CORS sees everything.
 """
@@ -64,9 +67,9 @@ def http_filters(settings: EdgeSettings, table: RouteTable) -> list[Json]:
     return [
         header_mutation(),
         _filter(CORS, "cors.v3.Cors"),
+        _filter(BUFFER, "buffer.v3.Buffer", max_request_bytes=settings.edge_max_body_bytes),
         ext_authz(settings),
         lua(),
-        _filter(BUFFER, "buffer.v3.Buffer", max_request_bytes=settings.edge_max_body_bytes),
         transcoder(table),
         signing_filter(settings),
         _filter("envoy.filters.http.router", "router.v3.Router", suppress_envoy_headers=True),
