@@ -9,8 +9,9 @@
     request signing   pictures only
     router
 
-Bodies are complete before the check is asked: what arrives while a filter waits for an answer counts
-towards the connection's limit, and Envoy stops reading there for good instead of answering 413.
+Bodies are complete before the check is asked: what arrives while a filter waits for an answer
+counts towards the connection's limit, and Envoy stops reading there for good instead of answering
+413.
 
 On the way back the order is reversed: Lua sees what the transcoder made, CORS sees everything.
 """
