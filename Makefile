@@ -61,6 +61,9 @@ drift:
 pytest: ## The tests alone; PYTEST_ARGS="-k name" picks some
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 
+chaos: setup ## Kill every part of a stack under load: no accepted scan may be lost
+	@$(PYTHON) -m pytest tests/chaos -m chaos $(PYTEST_ARGS)
+
 gen: ## Regenerate what comes from proto/
 	@$(ECO2) gen
 

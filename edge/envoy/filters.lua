@@ -14,13 +14,14 @@ local LEAKING = {
 
 local NO_BODY = { ["204"] = true, ["304"] = true }
 
--- The value of the only member of a JSON object, or nil when `text` is not such an object.
+-- The value of the only member of a JSON object, or the whole text when it is not such an object
+-- (an error, for one).
 local function only_member(text, field)
   local opening = '{"' .. field .. '":'
   if text:sub(1, #opening) == opening and text:sub(-1) == "}" then
     return text:sub(#opening + 1, -2)
   end
-  return nil
+  return text
 end
 
 function envoy_on_response(handle)
@@ -46,8 +47,7 @@ function envoy_on_response(handle)
   if empty then
     body:setBytes("")
   else
-    local member = only_member(body:getBytes(0, body:length()), field)
-    size = body:setBytes(member or "[]")
+    size = body:setBytes(only_member(body:getBytes(0, body:length()), field))
   end
   -- What was fetched before body() must not be used after it.
   headers = handle:headers()

@@ -2,12 +2,16 @@
 
     header_mutation   identity headers of clients are dropped
     cors              preflights are answered; every response gets its headers
+    buffer            whole body or 413, so that slow senders don't occupy servers
     ext_authz         who is it, and may they
     lua               status, arrays, leak removal; answers without a service
-    buffer            whole body or 413, so that slow senders don't occupy servers
     transcoder        JSON ↔ gRPC
     request signing   pictures only
     router
+
+Bodies are complete before the check is asked: what arrives while a filter waits for an answer
+counts towards the connection's limit, and Envoy stops reading there for good instead of answering
+413.
 
 On the way back the order is reversed: Lua sees what the transcoder made, CORS sees everything.
 """
@@ -28,7 +32,10 @@ Json = dict[str, Any]
 _HERE: Final = Path(__file__).resolve().parent
 _FILTERS: Final = "type.googleapis.com/envoy.extensions.filters.http"
 
-STRIPPED_PREFIXES: Final = ("x-user-", "x-auth-", "x-session-", "x-eco2-", "x-envoy-", "x-http-")
+STRIPPED_PREFIXES: Final = (
+    *("x-user-", "x-auth-", "x-session-", "x-eco2-", "x-envoy-", "x-http-"),
+    "x-amz-",  # would be signed and obeyed by the object storage
+)
 """Headers only our own parts may set."""
 
 STRIPPED_SUFFIX: Final = "-bin"
@@ -61,9 +68,9 @@ def http_filters(settings: EdgeSettings, table: RouteTable) -> list[Json]:
     return [
         header_mutation(),
         _filter(CORS, "cors.v3.Cors"),
+        _filter(BUFFER, "buffer.v3.Buffer", max_request_bytes=settings.edge_max_body_bytes),
         ext_authz(settings),
         lua(),
-        _filter(BUFFER, "buffer.v3.Buffer", max_request_bytes=settings.edge_max_body_bytes),
         transcoder(table),
         signing_filter(settings),
         _filter("envoy.filters.http.router", "router.v3.Router", suppress_envoy_headers=True),

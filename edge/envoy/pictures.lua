@@ -7,6 +7,7 @@ function envoy_on_request(handle)
   local headers = handle:headers()
   local key = headers:get(":path"):match("^/images/([^?]+)")
   headers:replace(":path", "/" .. handle:metadata():get("bucket") .. "/" .. key)
+  handle:streamInfo():dynamicMetadata():set("eco2", "verb", headers:get(":method"))
   for _, name in ipairs({ "authorization", "cookie", "origin" }) do
     headers:remove(name)
   end
@@ -19,10 +20,13 @@ function envoy_on_response(handle)
     return
   end
   local missing = status == 403 or status == 404
-  local size = handle:body(true):setBytes(handle:metadata():get(missing and "missing" or "failing"))
+  local answer = handle:metadata():get(missing and "missing" or "failing")
+  if handle:streamInfo():dynamicMetadata():get("eco2")["verb"] ~= "HEAD" then
+    handle:body(true):setBytes(answer)
+  end
   local headers = handle:headers()
   headers:replace(":status", missing and "404" or "503")
-  headers:replace("content-length", tostring(size))
+  headers:replace("content-length", tostring(#answer))
   headers:replace("content-type", "application/json")
   headers:replace("cache-control", "no-store")
 end

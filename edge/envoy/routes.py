@@ -77,7 +77,8 @@ def cors_policy(settings: EdgeSettings) -> Json:
         "allow_headers": ", ".join(
             (
                 *("accept", "authorization", "cache-control", "content-type", "last-event-id"),
-                *("x-frontend-origin", "x-idempotency-key", "x-request-id", "traceparent"),
+                *("x-frontend-origin", "x-idempotency-key", "x-refresh-token", "x-canary"),
+                *("x-request-id", "traceparent", "tracestate"),
             )
         ),
         "expose_headers": "retry-after, x-request-id",

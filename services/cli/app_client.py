@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urljoin
@@ -112,7 +112,7 @@ class AppClient:
 
     async def events(
         self, stream_url: str, last_event_id: str | None = None
-    ) -> AsyncIterator[ServerEvent]:
+    ) -> AsyncGenerator[ServerEvent, None]:
         """Events of a job until the server closes the stream."""
         headers = {"accept": "text/event-stream"}
         if last_event_id:

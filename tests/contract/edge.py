@@ -83,11 +83,13 @@ class Edge:
         await self.authz.start()
 
     async def raw(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Send bytes as they are; status, headers and body of the answer."""
+        """Send bytes as they are; status, headers and body of the answer.
+
+        The answer is read while the request is still being sent.
+        """
         reader, writer = await asyncio.open_connection(HOST, port("edge_http", self.environ))
         try:
             writer.write(request)
-            await writer.drain()
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
             lines = head.decode("latin-1").split("\r\n")
             headers = {

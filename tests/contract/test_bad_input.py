@@ -65,9 +65,9 @@ async def test_body_cannot_contradict_the_path(edge: Edge) -> None:
         assert_refused(answer, 400, "MALFORMED_REQUEST")
 
 
+@pytest.mark.parametrize("size", [1_048_576 + 1, 2_097_152])
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_oversize_body_is_refused(edge: Edge, chunked: bool) -> None:
-    size = 1_048_576 + 1
+async def test_oversize_body_is_refused(edge: Edge, chunked: bool, size: int) -> None:
 
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, size, 65_536):
@@ -77,6 +77,17 @@ async def test_oversize_body_is_refused(edge: Edge, chunked: bool) -> None:
         "/api/v1/scan", content=pieces() if chunked else b" " * size, headers=app(edge)
     )
     assert_refused(answer, 413, "PAYLOAD_TOO_LARGE")
+    assert edge.services.reached(SUBMIT) == []
+
+
+async def test_huge_body_is_refused_after_its_first_mebibyte(edge: Edge) -> None:
+    head = (
+        "POST /api/v1/scan HTTP/1.1\r\nhost: x\r\ncontent-length: 30000000\r\n"
+        f"authorization: Bearer {edge.signer.token()}\r\n\r\n"
+    )
+    status, _, body = await edge.raw(head.encode() + bytes(30_000_000))
+    assert status == 413
+    assert b"PAYLOAD_TOO_LARGE" in body
     assert edge.services.reached(SUBMIT) == []
 
 

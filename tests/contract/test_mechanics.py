@@ -83,6 +83,18 @@ async def test_long_array_is_complete(edge: Edge) -> None:
     assert [item["id"] for item in answer.json()] == [str(n) for n in range(1500)]
 
 
+async def test_failed_call_that_promised_an_array_stays_an_error(edge: Edge) -> None:
+    error = DomainError(ErrorReason.ERROR_REASON_USER_NOT_FOUND, "no such user")
+
+    async def answer(request: Any, context: Any) -> Any:
+        await context.send_initial_metadata((("x-http-body-field", "items"),))
+        await context.abort(error.meaning.code, error.message, trailers_of(error))
+
+    edge.services.behaviours[USERS + "ListMyCharacters"] = answer
+    got = await edge.client.get("/api/v1/users/me/characters", headers=app(edge))
+    assert_refused(got, 404, "USER_NOT_FOUND")
+
+
 async def test_primitive_fields_are_printed_and_unset_optionals_left_out(edge: Edge) -> None:
     answer = await edge.client.get("/api/v1/users/me", headers=app(edge))
     assert answer.json() == {"username": "", "display_name": "", "nickname": "", "provider": ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import boto3
@@ -13,11 +14,13 @@ from mesh.local.parts import s3proxy
 from tests.contract.edge import ORIGIN, PICTURE, Edge, running_edge
 
 KEY = "scan/" + "0" * 32 + ".png"
+LARGE = "scan/" + "1" * 32 + ".jpg"
 
 
 async def test_query_and_credentials_do_not_reach_the_storage(edge: Edge) -> None:
     answer = await edge.client.get(
-        f"/images/{KEY}?acl&uploads", headers={**edge.signed_in(), "cookie": "s_access=x"}
+        f"/images/{KEY}?acl&uploads",
+        headers={**edge.signed_in(), "cookie": "s_access=x", "x-amz-copy-source": "/other/key"},
     )
     assert answer.status_code == 200
     assert answer.content == PICTURE
@@ -25,6 +28,7 @@ async def test_query_and_credentials_do_not_reach_the_storage(edge: Edge) -> Non
     assert (call.path, call.query) == (f"/eco2-images/{KEY}", "")
     assert call.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=reader/")
     assert "cookie" not in call.headers
+    assert "x-amz-copy-source" not in call.headers
 
 
 async def test_pictures_never_run_as_documents(edge: Edge) -> None:
@@ -59,6 +63,8 @@ async def test_picture_is_read_from_real_storage(s3_endpoint: str, tmp_path: Pat
         config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
     )
     storage.put_object(Bucket=s3proxy.BUCKET, Key=KEY, Body=PICTURE, ContentType="image/png")
+    large = os.urandom(5 * 2**20)
+    storage.put_object(Bucket=s3proxy.BUCKET, Key=LARGE, Body=large, ContentType="image/jpeg")
     settings = {
         "ECO2_S3_ENDPOINT": s3_endpoint,
         "ECO2_S3_ACCESS_KEY": s3proxy.ACCESS_KEY,
@@ -69,6 +75,10 @@ async def test_picture_is_read_from_real_storage(s3_endpoint: str, tmp_path: Pat
         assert (answer.status_code, answer.content) == (200, PICTURE)
         assert answer.headers["content-type"] == "image/png"
         assert (await edge.client.head(f"/images/{KEY}")).status_code == 200
+        assert (await edge.client.get(f"/images/{LARGE}")).content == large
+        part = await edge.client.get(f"/images/{LARGE}", headers={"range": "bytes=10-19"})
+        assert (part.status_code, part.content) == (206, large[10:20])
+        assert (await edge.client.head("/images/scan/nothing.png")).status_code == 404
         missing = await edge.client.get("/images/scan/nothing.png")
         assert missing.status_code == 404
         assert missing.json()["details"][0]["reason"] == "ROUTE_NOT_FOUND"

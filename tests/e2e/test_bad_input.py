@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.cli.app_client import AppClient
+from services.cli.app_client import AppClient, Submitted
+from services.cli.demo import SAMPLE
 from tests.e2e.refusals import assert_refused
 from tests.e2e.world import ORIGIN, World, photo, submit, to_end
 
@@ -108,9 +109,6 @@ async def test_content_type_other_than_the_signed_one_is_refused_by_the_storage(
 async def test_photo_cut_off_in_the_middle_ends_with_a_reason(
     alice: AppClient, app: httpx.AsyncClient
 ) -> None:
-    from services.cli.app_client import Submitted
-    from services.cli.demo import SAMPLE
-
     answer = await scan_of(app, SAMPLE.read_bytes()[:2000])
     assert answer.status_code == 200, "its type is that of a photo"
     document = answer.json()
@@ -221,8 +219,9 @@ async def test_malformed_json(app: httpx.AsyncClient) -> None:
 
 
 async def test_oversize_body(app: httpx.AsyncClient) -> None:
-    answer = await app.post("/api/v1/scan", json={"image_url": "x" * 2_000_000})
-    assert_refused(answer, 413, "PAYLOAD_TOO_LARGE")
+    for _ in range(12):  # in step with the check of the token, or ahead of it
+        answer = await app.post("/api/v1/scan", json={"image_url": "x" * 2_000_000})
+        assert_refused(answer, 413, "PAYLOAD_TOO_LARGE")
 
 
 async def test_question_with_control_characters_is_accepted(world: World, alice: AppClient) -> None:

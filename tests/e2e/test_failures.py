@@ -158,9 +158,6 @@ async def test_redis_restarted_mid_stream_loses_and_repeats_nothing(
         job = await submit(alice, script.word)
         watching = asyncio.create_task(to_end(alice, job))
         await until(lambda: script.calls["vision"], what="the model to be asked")
-        async with redis_of(world) as redis:
-            # what was written last is on the disk only a second later
-            await redis.config_set("appendfsync", "always")
         old = world.stack.kill("redis")
         await world.revived("redis", old)
         script.set(hang=0.0)

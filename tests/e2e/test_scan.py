@@ -7,8 +7,12 @@ from uuid import UUID
 
 import httpx
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from services.cli.app_client import AppClient
+from services.cli.demo import SAMPLE
+from streaming.kafka.topics import REWARD_GRANTED
 from tests.e2e.world import Watch, World, photo, read, result, submit, to_end
 from tests.wait import until
 
@@ -61,19 +65,18 @@ async def test_scan_from_photo_to_character(world: World) -> None:
         async def names() -> list[str]:
             return [c["name"] for c in await app.get("/api/v1/users/me/characters")]
 
-        await until(lambda: _has(names, "페티"), what="the character")
+        async def owned() -> bool:
+            return "페티" in await names()
+
+        await until(owned, what="the character")
         again = await submit(app)
         assert (await to_end(app, again)).last.name == "done"
         assert (await result(app, again))["reward"]["name"] == "페티", "also when it is owned"
-        await world_settled(world)
+        await grants_read(world)
         assert (await names()).count("페티") == 1
 
 
-async def _has(names: object, wanted: str) -> bool:
-    return wanted in await names()  # type: ignore[operator,no-any-return]
-
-
-async def world_settled(world: World) -> None:
+async def grants_read(world: World) -> None:
     """Wait until the ownership worker has read every grant there is."""
 
     async def read_all() -> bool:
@@ -84,9 +87,6 @@ async def world_settled(world: World) -> None:
 
 async def lag(world: World) -> int:
     """Grants the ownership worker has not committed."""
-    from aiokafka import AIOKafkaConsumer, TopicPartition
-    from aiokafka.admin import AIOKafkaAdminClient
-
     bootstrap = f"127.0.0.1:{world.stack.port('kafka')}"
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
@@ -94,7 +94,10 @@ async def lag(world: World) -> int:
     await consumer.start()
     try:
         committed = await admin.list_consumer_group_offsets("ownership")
-        partitions = [TopicPartition("reward.granted", number) for number in range(3)]
+        partitions = [
+            TopicPartition(REWARD_GRANTED.name, number)
+            for number in range(REWARD_GRANTED.partitions)
+        ]
         ends = await consumer.end_offsets(partitions)
         return sum(
             end - (committed[place].offset if place in committed else 0)
@@ -179,8 +182,6 @@ async def test_cancelled_scan_ends_for_those_who_watch(
 async def test_photo_is_served_under_its_public_url(
     alice: AppClient, http: httpx.AsyncClient
 ) -> None:
-    from services.cli.demo import SAMPLE
-
     url = await photo(alice)
     served = await http.get(url, headers={"origin": "https://localhost:5173"})
     assert served.status_code == 200

@@ -10,13 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.cli.app_client import AppClient, Submitted
-from tests.e2e.world import Watch, World, read, submit, to_end
+from tests.e2e.world import EVENTS, Watch, World, read, submit, to_end
 from tests.wait import until
 
 pytestmark = pytest.mark.stack
-
-EVENTS = 10
-"""Events of a scan: queued, two a stage, done."""
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +158,7 @@ async def test_client_that_disconnects_mid_stream_leaves_nothing_behind(
         streams = [alice.events(job.stream_url) for _ in range(10)]
         await asyncio.gather(*(anext(stream) for stream in streams))
         assert await world.streams_open() == before + 10
-        await asyncio.gather(*(stream.aclose() for stream in streams))  # type: ignore[attr-defined]
+        await asyncio.gather(*(stream.aclose() for stream in streams))
 
         async def back() -> bool:
             return await world.streams_open() == before

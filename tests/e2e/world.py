@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import aiohttp
 import httpx
 import jwt
 from prometheus_client.parser import text_string_to_metric_families
 
 from mesh.local.ephemeral_stack import EphemeralStack
 from services.auth import keys
-from services.cli.app_client import AppClient, ServerEvent, Submitted
+from services.cli.app_client import AppClient, AppError, ServerEvent, Submitted
 from services.cli.demo import SAMPLE
 from services.runtime.ports import HOST
 from tests.e2e.model import ScriptedModel
@@ -28,6 +29,9 @@ ORIGIN: Final = "https://localhost:5173"
 
 JOB_SECONDS: Final = 35.0
 """Deadline of a job on this stack; above what any restart of a part takes on a busy machine."""
+
+EVENTS: Final = 10
+"""Events of a scan: queued, two a stage, done."""
 
 ENDED: Final = ("done", "error")
 
@@ -72,6 +76,14 @@ class Watch:
     def steps(self) -> list[tuple[str, str]]:
         """Name and status of every event."""
         return [(event.name, event.data["status"]) for event in self.events]
+
+    def assert_once_in_order(self) -> None:
+        """The scan is done; nothing of it was lost, nothing came twice, and the numbers grow."""
+        assert self.last.name == "done", self.steps()
+        assert len(set(self.ids)) == len(self.ids), self.ids
+        numbers = [event.data["seq"] for event in self.events]
+        assert numbers == sorted(set(numbers)), numbers
+        assert len(self.events) == EVENTS, self.steps()
 
     def saw(self, stage: str) -> bool:
         """Whether an event of this stage came."""
@@ -138,16 +150,17 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(folder: Path) -> AsyncIterator[World]:
-    """Start everything, and stop it."""
+async def running_world(
+    folder: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[World]:
+    """Start everything, and stop it; `settings` beside or instead of the usual ones."""
     model = ScriptedModel()
     await model.start()
     key = keys.generate()
     key_file = folder / "signing.pem"
     key_file.write_text(key.private_pem)
-    stack = EphemeralStack(
-        {**SETTINGS, "OPENAI_BASE_URL": model.url, "ECO2_SIGNING_KEY_FILE": str(key_file)}
-    )
+    own = {"OPENAI_BASE_URL": model.url, "ECO2_SIGNING_KEY_FILE": str(key_file)}
+    stack = EphemeralStack({**SETTINGS, **own, **(settings or {})})
     try:
         await asyncio.to_thread(stack.__enter__)
         try:
@@ -191,10 +204,6 @@ async def to_end(
     app: AppClient, job: Submitted, watch: Watch | None = None, *, within_seconds: float = 30
 ) -> Watch:
     """Read to the end of the job, coming back as a browser does when the connection breaks."""
-    import aiohttp
-
-    from services.cli.app_client import AppError
-
     watch = watch or Watch()
     async with asyncio.timeout(within_seconds):
         while not watch.events or watch.last.name not in ENDED:
@@ -205,7 +214,7 @@ async def to_end(
                     raise
                 watch.refused.append(error.status)
                 await asyncio.sleep(0.1)  # a browser's pause before it reconnects
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, TimeoutError):
                 await asyncio.sleep(0.1)
     return watch
 

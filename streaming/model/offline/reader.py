@@ -138,9 +138,12 @@ class _Search:
             yield
         async for _ in self._straightened(photo, best):
             yield
-        if not best.readable:
-            await self._syllables(partial(photo.words, best.degrees + 180))
+        # what read well enough may still have been upside down: 를 and 늘 look alike that way
+        turned_over: list[Callable[[float], View | None]] = [photo.levelled, photo.words]
+        for view in turned_over:
+            await self._syllables(partial(view, best.degrees + 180))
             yield
+        if not best.readable:
             await self._syllables(photo.whole)
             yield
         await self._syllables(partial(photo.enlarged, best.degrees))
@@ -163,7 +166,7 @@ class _Search:
     async def _syllables(self, make: Callable[[], View | None]) -> int:
         """Read one view, add what it shows to the evidence; its confident syllables."""
         view = await asyncio.to_thread(make)
-        if view is None:
+        if view is None or view.name in self.tried:
             return 0
         try:
             words = await self._tesseract.read(

@@ -54,7 +54,8 @@ class View:
 class Photo:
     """A photo, evened out, with its print located: views are made from it one by one."""
 
-    def __init__(self, grey: Grey) -> None:
+    def __init__(self, grey: Grey, *, name: str = "") -> None:
+        self._name = name
         self._calm = picture.calmed(grey)
         self._grey = picture.evened(self._calm)
         self._lines = layout.text_lines(self._grey, self._calm)
@@ -83,7 +84,7 @@ class Photo:
         target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
         matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
         flat = cv2.warpPerspective(self._calm, matrix, (width, height), flags=cv2.INTER_CUBIC)
-        return Photo(flat.astype(np.uint8))
+        return Photo(flat.astype(np.uint8), name="straightened ")
 
     def whole(self) -> View:
         """The evened picture as it was taken."""
@@ -92,7 +93,7 @@ class Photo:
     def levelled(self, degrees: float) -> View:
         """The part with print that slants by `degrees`, level."""
         grey = self._level(self._grey, degrees)
-        return View(f"levelled {degrees:.0f}°", picture.encoded(grey), SPARSE)
+        return View(self._named("levelled", degrees), picture.encoded(grey), SPARSE)
 
     def letters(self, degrees: float) -> View:
         """As levelled, but only what looks like letters, black on white."""
@@ -103,7 +104,7 @@ class Photo:
         calm = self._level(self._calm, degrees)
         mask = layout.letters_mask(grey, calm, dark=mostly_dark)
         ink = _ink(grey, mask, mostly_dark)
-        return View(f"letters {degrees:.0f}°", picture.encoded(ink), SPARSE)
+        return View(self._named("letters", degrees), picture.encoded(ink), SPARSE)
 
     def words(self, degrees: float, *, sharpened: bool = False) -> View | None:
         """Everything that looks like a short word, one under the other; None when nothing does."""
@@ -115,13 +116,16 @@ class Photo:
         sheet = _word_sheet(picture.turned(source, degrees), calm, letter)
         if sheet is None:
             return None
-        name = f"{'sharpened ' if sharpened else ''}words {degrees:.0f}°"
+        name = self._named("sharpened words" if sharpened else "words", degrees)
         return View(name, picture.encoded(sheet), BLOCK)
 
     def enlarged(self, degrees: float) -> View:
         """As levelled, half as large again and sharpened."""
         grey = _sharpened(self._level(self._grey, degrees, 1.5))
-        return View(f"enlarged {degrees:.0f}°", picture.encoded(grey), SPARSE)
+        return View(self._named("enlarged", degrees), picture.encoded(grey), SPARSE)
+
+    def _named(self, way: str, degrees: float) -> str:
+        return f"{self._name}{way} {round(degrees) % 360}°"
 
     def _level(self, source: Grey, degrees: float, factor: float = 1.0) -> Grey:
         """`source` turned level and cut to the print that was found there."""
