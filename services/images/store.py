@@ -96,6 +96,25 @@ class UploadStore:
         )
         return bool(state != "swept")
 
+    async def claim_of(self, uploader_id: uuid.UUID, limit: int) -> list[str]:
+        """Claim uploads of a user for deletion, those in use included; also what was claimed before
+        and not yet forgotten.
+        """
+        rows = await self._pool.fetch(
+            """
+            UPDATE uploads SET state = 'swept', used_at = NULL
+             WHERE key IN (SELECT key FROM uploads WHERE uploader_id = $1 ORDER BY key LIMIT $2)
+            RETURNING key
+            """,
+            uploader_id,
+            limit,
+        )
+        return [row["key"] for row in rows]
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Drop the records of objects that have been deleted."""
+        await forget(self._pool, keys)
+
 
 async def expire(connection: asyncpg.Connection, limit: int) -> int:
     """Expire pending uploads whose time is over; how many."""
@@ -134,9 +153,9 @@ async def claim_unused(
     return [row["key"] for row in rows]
 
 
-async def forget(connection: asyncpg.Connection, keys: Sequence[str]) -> None:
+async def forget(database: asyncpg.Pool | asyncpg.Connection, keys: Sequence[str]) -> None:
     """Drop the records of objects that have been deleted."""
-    await connection.execute(
+    await database.execute(
         "DELETE FROM uploads WHERE key = ANY($1::text[]) AND state = 'swept'", keys
     )
 

@@ -11,15 +11,20 @@ from eco2.scan.v1.scan_service_pb2_grpc import add_ScanServiceServicer_to_server
 from services.runtime import database
 from services.runtime.component import Background, Component, GrpcService
 from services.runtime.context import ProcessContext
+from services.runtime.limits import Limit, RateLimiter
+from services.runtime.outbox import Outbox
+from services.runtime.outbox_relay import Relay
 from services.scan.completion import Completion
 from services.scan.dispatch import Dispatcher
 from services.scan.endings import Endings
+from services.scan.erasure import Erasure
 from services.scan.service import ScanService
 from services.scan.settings import ScanSettings
 from services.scan.store import JobStore
 from services.scan.submission import Intake
 from services.scan.sweeper import Sweeper
 from streaming import knowledge
+from streaming.kafka.outgoing import outbox_sender
 from streaming.kafka.producer import shared_producer
 from streaming.progress.history import Histories
 from streaming.progress.publisher import ProgressPublisher
@@ -36,7 +41,9 @@ async def build(context: ProcessContext) -> Component:
     producer = await shared_producer(context)
     rules = await asyncio.to_thread(knowledge.load)
 
-    store = JobStore(pool)
+    send = outbox_sender(producer)
+    outbox = Outbox("scan", pool, send)
+    store = JobStore(pool, outbox)
     publisher = ProgressPublisher(redis)
     dispatcher = Dispatcher(store, publisher, producer, settings)
     endings = Endings(publisher, settings)
@@ -46,8 +53,14 @@ async def build(context: ProcessContext) -> Component:
         completion=Completion(store, rules),
         endings=endings,
         histories=Histories(redis),
+        erasure=Erasure(pool, redis, endings),
+        submits=RateLimiter(redis, Limit("scan-submit", settings.scan_submits_per_minute)),
+        publish=outbox.publish,
         knowledge=rules,
     )
+
+    async def close() -> None:
+        await asyncio.gather(dispatcher.close(), outbox.close())
 
     return Component(
         name="scan",
@@ -59,8 +72,9 @@ async def build(context: ProcessContext) -> Component:
         ),
         background=(
             Background(name="scan-dispatch-marks", run=dispatcher.run),
+            Background(name="scan-outbox", run=Relay("scan", pool, send).run),
             Background(name="scan-sweeper", run=Sweeper(pool, dispatcher, endings, settings).run),
         ),
         checks={"postgres": partial(database.check, pool)},
-        close=dispatcher.close,
+        close=close,
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import datetime
 from typing import Final
 
+from eco2.pipeline.v1 import scan_corrected_pb2
 from eco2.scan.v1 import scan_service_pb2
 
+from services.runtime.outbox import Message
 from services.scan import refusals
 from services.scan.job import Correction
+from streaming.kafka.topics import SCAN_CORRECTED
 from streaming.knowledge import Knowledge
 
 MAX_LABEL: Final = 64
@@ -45,3 +50,10 @@ def correction_of(
         cleaned["minor_category"],
         request.comment.replace("\0", "").strip(),
     )
+
+
+def corrected(user_id: uuid.UUID, job_id: uuid.UUID, at: datetime) -> Message:
+    """The fact that a scan was corrected for the first time."""
+    fact = scan_corrected_pb2.ScanCorrected(user_id=str(user_id), job_id=str(job_id))
+    fact.corrected_at.FromDatetime(at)
+    return Message(SCAN_CORRECTED.name, str(user_id), fact.SerializeToString())

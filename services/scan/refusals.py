@@ -68,3 +68,13 @@ def invalid(field: str, problem: str) -> DomainError:
         f"{field} {problem}",
         violations=[(field, problem)],
     )
+
+
+def redis_away() -> DomainError:
+    """Something has to be done in Redis, which does not answer."""
+    return DomainError(
+        ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+        "redis is not available",
+        metadata={"dependency": "redis"},
+        retry_after_seconds=1,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc.aio
@@ -14,10 +15,13 @@ from google.protobuf import empty_pb2
 from services.runtime import identity, reply
 from services.runtime.cursor import Cursor
 from services.runtime.errors import reason_named
+from services.runtime.limits import RateLimiter
+from services.runtime.outbox import Entry
 from services.scan import document, refusals, translate
 from services.scan.completion import Completion
 from services.scan.corrections import correction_of
 from services.scan.endings import Endings
+from services.scan.erasure import Erasure
 from services.scan.job import Job
 from services.scan.state import Status
 from services.scan.store import JobStore
@@ -48,6 +52,9 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
         completion: Completion,
         endings: Endings,
         histories: Histories,
+        erasure: Erasure,
+        submits: RateLimiter,
+        publish: Callable[[Sequence[Entry]], Awaitable[object]],
         knowledge: Knowledge,
     ) -> None:
         self._store = store
@@ -55,14 +62,19 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
         self._completion = completion
         self._endings = endings
         self._histories = histories
+        self._erasure = erasure
+        self._submits = submits
+        self._publish = publish
         self._knowledge = knowledge
 
     async def SubmitScan(
         self, request: scan_service_pb2.SubmitScanRequest, context: Context
     ) -> scan_service_pb2.SubmitScanResponse:
         """Accept a scan, or repeat the answer to an equal earlier submission."""
+        user_id = _caller()
+        await self._submits.check(str(user_id))
         key = idempotency_key(context.invocation_metadata())
-        job_id = await self._intake.submit(request, _caller(), key)
+        job_id = await self._intake.submit(request, user_id, key)
         return scan_service_pb2.SubmitScanResponse(
             job_id=str(job_id),
             stream_url=f"/api/v1/scan/{job_id}/events",
@@ -140,7 +152,7 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
         job = await self._owned(request.job_id)
         if job.status is not Status.COMPLETED:
             raise refusals.job_not_finished(request.job_id, job.status)
-        await self._store.correct(job.job_id, job.user_id, correction)
+        await self._publish(await self._store.correct(job.job_id, job.user_id, correction))
         return scan_service_pb2.SubmitCorrectionResponse(job_id=str(job.job_id), status="received")
 
     async def GetJob(
@@ -170,6 +182,16 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
         if job is None:
             job = await self._store.get(job_id)
         return scan_service_pb2.FailJobResponse(job=_message(job, request.job_id))
+
+    async def EraseUser(
+        self, request: scan_service_pb2.EraseUserRequest, context: Context
+    ) -> scan_service_pb2.EraseUserResponse:
+        """Remove everything kept of a user."""
+        try:
+            erased = await self._erasure.erase(uuid.UUID(request.user_id))
+        except ProgressUnavailable as error:
+            raise refusals.redis_away() from error
+        return scan_service_pb2.EraseUserResponse(erased=erased)
 
     async def _owned(self, job_id: str) -> Job:
         """The caller's job; DomainError JOB_NOT_FOUND when it is not theirs or not there."""

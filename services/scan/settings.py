@@ -38,3 +38,6 @@ class ScanSettings(RuntimeSettings):
 
     idempotency_seconds: float = Field(default=3600.0, gt=0)
     """How long an idempotency key is remembered (contract §8: 1 h)."""
+
+    scan_submits_per_minute: int = Field(default=60, ge=0)
+    """Submissions of one user in any 60 s; one more is refused with 429. 0: no limit."""

@@ -11,6 +11,8 @@ import asyncpg
 from eco2.scan.v1 import scan_pb2
 
 from services.runtime.cursor import Cursor
+from services.runtime.outbox import Entry, Outbox
+from services.scan.corrections import corrected
 from services.scan.job import Claim, Correction, Job, Submission, Summary
 from services.scan.state import Event, Status, sources
 
@@ -43,6 +45,17 @@ WITH claim AS (
 SELECT job_id FROM claim
 """  # noqa: S608 - constants
 
+# A row that was inserted, not updated, has no transaction that ended it (xmax).
+_CORRECT: Final = """
+INSERT INTO corrections
+    (job_id, user_id, major_category, middle_category, minor_category, comment)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (job_id) DO UPDATE
+    SET major_category = excluded.major_category, middle_category = excluded.middle_category,
+        minor_category = excluded.minor_category, comment = excluded.comment, updated_at = now()
+RETURNING xmax = 0 AS first, created_at
+"""
+
 _JOB: Final = (
     "job_id, user_id, status, image_url, user_input, municipality, created_at, finished_at, "
     "result, document, error_reason"
@@ -52,8 +65,9 @@ _JOB: Final = (
 class JobStore:
     """Jobs through the domain's pool; each method is one round trip where nothing is in the way."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
         self._pool = pool
+        self._outbox = outbox
 
     async def accept(self, job: Submission) -> None:
         """Store a new job; once this returns it is accepted."""
@@ -174,23 +188,17 @@ class JobStore:
         )
         return [Summary(*row) for row in rows]
 
-    async def correct(self, job_id: uuid.UUID, user_id: uuid.UUID, correction: Correction) -> None:
-        """Store a correction in place of an earlier one."""
-        await self._pool.execute(
-            """
-            INSERT INTO corrections
-                (job_id, user_id, major_category, middle_category, minor_category, comment)
-            VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (job_id) DO UPDATE
-                SET major_category = excluded.major_category,
-                    middle_category = excluded.middle_category,
-                    minor_category = excluded.minor_category,
-                    comment = excluded.comment, updated_at = now()
-            """,
-            job_id,
-            user_id,
-            *correction,
-        )
+    async def correct(
+        self, job_id: uuid.UUID, user_id: uuid.UUID, correction: Correction
+    ) -> Sequence[Entry]:
+        """Store a correction in place of an earlier one; what is to be published of a first one."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(_CORRECT, job_id, user_id, *correction)
+            if not row["first"]:
+                return ()
+            return await self._outbox.add(
+                connection, [corrected(user_id, job_id, row["created_at"])]
+            )
 
 
 async def mark_dispatched(

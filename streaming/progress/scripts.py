@@ -126,9 +126,10 @@ return seq
 
 OPEN: Final = Script(
     """
--- Say whose the job is. An owner that is known already stays.
+-- Say whose the job is. An owner that is known already stays; an erased job has none.
 -- KEYS  state
 -- ARGV  1 owner  2 domain  3 traceparent  4 life of the key s
+if redis.call('HEXISTS', KEYS[1], 'erased') == 1 then return 0 end
 if redis.call('HSETNX', KEYS[1], 'user_id', ARGV[1]) == 1 then
   redis.call('HSET', KEYS[1], 'domain', ARGV[2], 'traceparent', ARGV[3])
 end
