@@ -12,7 +12,12 @@ local LEAKING = {
   "grpc-encoding", "x-http-status", "x-http-body-field",
 }
 
-local NO_BODY = { ["204"] = true, ["304"] = true }
+-- Statuses without a body; true where HTTP forbids one, so that its length isn't stated either.
+-- A redirect's would be the JSON of an empty message.
+local NO_BODY = {
+  ["204"] = true, ["304"] = true,
+  ["302"] = false, ["303"] = false, ["307"] = false, ["308"] = false,
+}
 
 -- The value of the only member of a JSON object, or the whole text when it is not such an object
 -- (an error, for one).
@@ -38,7 +43,7 @@ function envoy_on_response(handle)
   if status ~= nil then
     headers:replace(":status", status)
   end
-  local empty = status ~= nil and NO_BODY[status]
+  local empty = status ~= nil and NO_BODY[status] ~= nil
   if field == nil and not empty then
     return
   end
@@ -52,8 +57,12 @@ function envoy_on_response(handle)
   -- What was fetched before body() must not be used after it.
   headers = handle:headers()
   if empty then
-    headers:remove("content-length")
     headers:remove("content-type")
+    if NO_BODY[status] then
+      headers:remove("content-length")
+    else
+      headers:replace("content-length", "0")
+    end
   else
     headers:replace("content-length", tostring(size))
   end

@@ -58,7 +58,11 @@ def virtual_host(settings: EdgeSettings, table: RouteTable) -> Json:
         "domains": ["*"],
         "routes": [*_routes(settings, table)],
         "typed_per_filter_config": {CORS: cors_policy(settings)},
-        "request_headers_to_add": [_header("x-eco2-edge", "1")],
+        "request_headers_to_add": [
+            _header("x-eco2-edge", "1"),
+            # Whom the request comes from, counting trusted proxies only.
+            _header("x-eco2-client-address", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+        ],
         "response_headers_to_add": [
             _header("x-content-type-options", "nosniff"),
             # CORS answers differ by origin, so a cache must keep them apart.

@@ -6,12 +6,16 @@ import asyncio
 from functools import partial
 
 from eco2.auth.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from eco2.users.v1.users_service_pb2_grpc import UsersServiceStub
 
 from services.auth.key_store import KeyStore
 from services.auth.keyring import Keyring
 from services.auth.lifecycle import Sessions
 from services.auth.login import LoginHandlers
+from services.auth.login_state import LoginStates
 from services.auth.logout import Logout
+from services.auth.oauth_client import OAuthClient
+from services.auth.oauth_settings import OAuthSettings
 from services.auth.service import AuthService
 from services.auth.settings import AuthSettings
 from services.auth.store import SessionStore
@@ -29,7 +33,8 @@ async def build(context: ProcessContext) -> Component:
     """The component; KeyFileError when the production profile has no key, ValueError for tokens
     that outlive their revocations.
 
-    Only PostgreSQL is needed to be ready: sessions start and end while Kafka is away.
+    Only PostgreSQL is needed to be ready: sessions go on and end while Kafka, Redis or the sign-in
+    providers are away.
     """
     settings = context.settings(AuthSettings)
     Keyring.check(settings)
@@ -44,15 +49,24 @@ async def build(context: ProcessContext) -> Component:
     keyring = Keyring(settings, KeyStore(pool))
     sessions = Sessions(settings, SessionStore(pool, outbox), keyring, outbox.publish)
     logout = Logout(settings, sessions, send)
-    service = AuthService(
-        settings, sessions, logout, LoginHandlers(), keyring, context.channel("users")
+    users = context.channel("users")
+    oauth = context.settings(OAuthSettings)
+    client = OAuthClient(oauth)
+    login = LoginHandlers(
+        oauth,
+        LoginStates(context.redis(), oauth.oauth_state_seconds),
+        client,
+        UsersServiceStub(users).GetOrCreateFromOAuth,
+        sessions.start_session,
+        cookie_domain=settings.cookie_domain,
     )
+    service = AuthService(settings, sessions, logout, login, keyring, users)
 
     async def has_keys() -> None:
         await keyring.all()
 
     async def close() -> None:
-        await asyncio.gather(outbox.close(), logout.close())
+        await asyncio.gather(outbox.close(), logout.close(), client.close())
 
     return Component(
         name="auth",

@@ -56,3 +56,9 @@ def values(header: str, name: str) -> list[str]:
         if value and value not in found:
             found.append(value)
     return found
+
+
+def names(header: str) -> list[str]:
+    """The names of the cookies in a ``Cookie`` header, in order."""
+    pairs = (pair.partition("=") for pair in header.split(";"))
+    return [key.strip(" \t") for key, equals, _ in pairs if equals]

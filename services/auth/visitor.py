@@ -13,6 +13,9 @@ MAX_USER_AGENT: Final = 512
 MAX_TOKENS: Final = 4
 """Different tokens of one request that are looked at."""
 
+CLIENT_ADDRESS: Final = "x-eco2-client-address"
+"""Set by the edge on every request; what clients send under the name is dropped there."""
+
 _BEARER: Final = "bearer "
 
 
@@ -45,11 +48,15 @@ class Headers:
         """The different values of a cookie; HTTP/2 may send cookies in several fields."""
         return cookies.values("; ".join(self._values.get("cookie", [])), name)
 
+    def cookie_names(self) -> list[str]:
+        """The names of all cookies."""
+        return cookies.names("; ".join(self._values.get("cookie", [])))
+
     def visitor(self) -> Visitor:
-        """Address and user agent. The edge appends the address it saw to x-forwarded-for, after
-        whatever a client wrote into it.
+        """Address and user agent. The edge names the address that it believes; without it, it is
+        what a proxy appended to x-forwarded-for, after whatever a client wrote into it.
         """
-        address = self.first("x-envoy-external-address")
+        address = self.first(CLIENT_ADDRESS)
         if not address:
             address = ",".join(self._values.get("x-forwarded-for", [])).rpartition(",")[2]
         return Visitor(address.strip()[:MAX_ADDRESS], self.first("user-agent")[:MAX_USER_AGENT])

@@ -15,6 +15,7 @@ MODELS: Final[dict[str, str]] = {
     "runtime": "services.runtime.settings:RuntimeSettings",
     "objectstore": "services.runtime.objectstore:ObjectStoreSettings",
     "auth": "services.auth.settings:AuthSettings",
+    "oauth": "services.auth.oauth_settings:OAuthSettings",
     "images": "services.images.settings:ImagesSettings",
     "scan": "services.scan.settings:ScanSettings",
     "authz": "edge.authz.settings:AuthzSettings",
@@ -23,6 +24,8 @@ MODELS: Final[dict[str, str]] = {
     "kafka": "streaming.kafka.settings:KafkaSettings",
     "model": "streaming.model.settings:ModelSettings",
     "pipeline": "streaming.pipeline.settings:PipelineSettings",
+    "points": "streaming.workers.points:PointsSettings",
+    "erasure": "streaming.workers.erasure:ErasureSettings",
 }
 """Settings models by the process or part they belong to."""
 
