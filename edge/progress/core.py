@@ -121,6 +121,7 @@ class ProgressCore:
             raise DomainError(
                 ErrorReason.ERROR_REASON_TOO_MANY_STREAMS,
                 f"at most {self._settings.progress_streams_per_user} streams a user",
+                metadata={"limit": str(self._settings.progress_streams_per_user)},
                 retry_after_seconds=RETRY_AFTER_SECONDS,
             )
         stream = Subscription(

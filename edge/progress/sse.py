@@ -7,6 +7,7 @@ the work itself. The paths it serves are the event-stream paths of the descripto
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -226,7 +227,7 @@ async def _refuse(error: DomainError, send: Send) -> None:
         (b"content-length", str(len(body)).encode()),
     ]
     if error.retry_after_seconds is not None:
-        headers.append((b"retry-after", str(max(1, round(error.retry_after_seconds))).encode()))
+        headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after_seconds))).encode()))
     if error.reason == ErrorReason.ERROR_REASON_METHOD_NOT_ALLOWED:
         headers.append((b"allow", b"GET"))
     status = error.meaning.http_status

@@ -61,7 +61,7 @@ GROUPS: Final = (
     Group(
         name="workers",
         verb="work",
-        members=("vision", "rule", "answer", "reward", "ownership", "dlq"),
+        members=("vision", "rule", "answer", "reward", "ownership", "points", "erasure", "dlq"),
         metrics="metrics_work",
         drains_before=("servers",),
     ),

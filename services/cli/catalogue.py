@@ -27,6 +27,8 @@ STAGES: Final = ("vision", "rule", "answer", "reward")
 
 WORKERS: Final[dict[str, str]] = {
     "ownership": "streaming.workers.ownership:build",
+    "points": "streaming.workers.points:build",
+    "erasure": "streaming.workers.erasure:build",
     "dlq": "streaming.workers.dlq:build",
 }
 """What ``eco2 work`` takes beside the stages."""

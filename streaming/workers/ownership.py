@@ -1,7 +1,7 @@
-"""Ownership: characters that were earned become characters that are owned.
+"""Ownership: characters that were earned become characters that are owned, and earn points.
 
-Facts of ``reward.granted`` are handed to the users service in batches. It recognises a grant it
-already has, so that a fact may be delivered any number of times.
+Facts of ``reward.granted`` are handed to the users service, the grants in batches. It recognises a
+grant or a booking it already has, so that a fact may be delivered any number of times.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from prometheus_client import Counter
 from services.runtime import logs
 from services.runtime.component import Background, Component
 from services.runtime.context import ProcessContext
-from streaming.kafka.connection import Connection, KafkaSettings
+from streaming.kafka.connection import Connection
 from streaming.kafka.consumer import Poison, Record, Retryable, Runner
 from streaming.kafka.producer import shared_producer
 from streaming.kafka.topics import REWARD_GRANTED
+from streaming.workers.points import Points, PointsSettings
 
 if TYPE_CHECKING:
     from eco2.users.v1.users_service_pb2_grpc import UsersServiceAsyncStub
@@ -131,10 +132,18 @@ def _failure(error: grpc.aio.AioRpcError) -> Exception:
 
 async def build(context: ProcessContext) -> Component:
     """The worker."""
+    settings = context.settings(PointsSettings)
+    users = UsersServiceStub(context.channel("users"))
+    ownership, points = Ownership(users), Points(users, settings)
+
+    async def handle(record: Record[reward_granted_pb2.RewardGranted]) -> None:
+        await ownership.handle(record)
+        await points.rewarded(record)
+
     runner = Runner(
-        {REWARD_GRANTED: Ownership(UsersServiceStub(context.channel("users"))).handle},
+        {REWARD_GRANTED: handle},
         group_id=GROUP,
-        connection=Connection.from_settings(context.settings(KafkaSettings)),
+        connection=Connection.from_settings(settings),
         producer=await shared_producer(context),
         max_in_flight=BATCH_GRANTS * 2,
         timeout_seconds=CALL_SECONDS * 2,

@@ -198,7 +198,10 @@ async def test_user_cannot_open_streams_without_bound(
         clients = [await bridge.client(scan.job_id) for _ in range(3)]
         assert [client.status for client in clients] == [200, 200, 429]
         assert clients[2].headers["retry-after"] == "2"
+        assert clients[2].headers["content-type"] == "application/json"
         assert reason_of(clients[2]) == "TOO_MANY_STREAMS"
+        other = await Scan(redis).open()
+        assert (await bridge.client(other.job_id)).status == 429  # whatever the job
         clients[0].close()
         await until(lambda: bridge.core.open_streams == 1)
         assert (await bridge.client(scan.job_id)).status == 200

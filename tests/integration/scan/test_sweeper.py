@@ -20,12 +20,14 @@ from mesh.local.ephemeral import EphemeralParts
 from services.images.keys import ImageKey
 from services.runtime.leadership import lead
 from services.scan import sweeps
+from services.runtime.outbox import Outbox
 from services.scan.dispatch import Dispatcher
 from services.scan.endings import Endings
 from services.scan.job import Submission
 from services.scan.settings import ScanSettings
 from services.scan.store import JobStore
 from services.scan.sweeper import Sweeper
+from streaming.kafka.outgoing import outbox_sender
 from streaming.kafka.producer import Producer, shared_producer
 from streaming.kafka.topics import SCAN_VISION
 from streaming.progress.event import START
@@ -62,7 +64,8 @@ def desk(backend: Backend, producer: Producer, redis: Redis, **changes: float) -
     settings = ScanSettings().model_copy(
         update={"announce_seconds": 0.3, "resend_after_seconds": 0.0, **changes}
     )
-    store, publisher = JobStore(backend.scan_db), ProgressPublisher(redis)
+    outbox = Outbox("scan", backend.scan_db, outbox_sender(producer))
+    store, publisher = JobStore(backend.scan_db, outbox), ProgressPublisher(redis)
     dispatcher = Dispatcher(store, publisher, producer, settings)
     sweeper = Sweeper(backend.scan_db, dispatcher, Endings(publisher, settings), settings)
     return Desk(dispatcher, sweeper, store, backend.scan_db)
