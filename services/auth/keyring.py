@@ -8,21 +8,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Final
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
 
 import asyncpg
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from services.auth import keys, rotation
-from services.auth.key_store import KeyStore
+from services.auth.key_store import StoredKey
 from services.auth.keys import KeyFileError, SigningKey
-from services.auth.rotation import KeyState, Pace, State, Step
+from services.auth.rotation import Due, KeyState, Pace, State, Step
 from services.auth.settings import AuthSettings
 from services.runtime import logs
 from services.runtime.settings import Profile
 
 log = logs.get(__name__)
+
+PROMOTION_SECONDS: Final = 60
+"""A replica that has not heard of a promotion yet goes on signing with the retired key; it is kept
+for so much longer."""
 
 UNKNOWN_SECONDS: Final = 1.0
 """Least time between two looks at the store made because a token named an unknown key."""
@@ -40,19 +45,47 @@ class RotatedElsewhereError(Exception):
     """The keys come from a file, and are rotated by changing it."""
 
 
+class Rotation(Protocol):
+    """The stored keys while nobody else rotates; see :mod:`services.auth.key_store`."""
+
+    async def keys(self) -> list[StoredKey]:
+        """Every key, the one that signs first."""
+
+    async def publish(self, kid: str, private_pem: str, now: datetime) -> None:
+        """Add the key that signs next."""
+
+    async def take(self, due: Due, now: datetime) -> None:
+        """Promote or withdraw a key."""
+
+
+class KeyStorage(Protocol):
+    """Where keys are kept; see :class:`services.auth.key_store.KeyStore`."""
+
+    async def keys(self) -> list[StoredKey]:
+        """Every key, the one that signs first."""
+
+    async def add_first(self, kid: str, private_pem: str, now: datetime) -> None:
+        """Store the first active key, unless another replica was faster."""
+
+    def rotating(self) -> AbstractAsyncContextManager[Rotation]:
+        """A transaction in which nobody else rotates."""
+
+
 class Keyring:
     """Loads keys on first use, so that a process starts while PostgreSQL is away."""
 
     def __init__(
         self,
         settings: AuthSettings,
-        store: KeyStore,
+        store: KeyStorage,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        generate: Callable[[], SigningKey] = keys.generate,
     ) -> None:
         self._settings = settings
         self._store = store
         self._clock = clock
+        self._generate = generate
         self._states: tuple[KeyState, ...] = ()
         self._keys: tuple[SigningKey, ...] = ()
         self._public: Mapping[str, RSAPublicKey] = {}
@@ -81,8 +114,10 @@ class Keyring:
 
     async def named(self, kid: str) -> SigningKey:
         """The key of an id, or the active one when it has been withdrawn."""
-        published = await self.all()
-        return next((key for key in published if key.kid == kid), published[0])
+        if kid not in await self.public():
+            # Perhaps another replica has begun to sign with a new key.
+            await self.look_again()
+        return next((key for key in self._keys if key.kid == kid), self._keys[0])
 
     async def public(self) -> Mapping[str, RSAPublicKey]:
         """Public keys by id."""
@@ -97,7 +132,7 @@ class Keyring:
     async def look_again(self) -> Mapping[str, RSAPublicKey]:
         """Public keys by id, read again unless that was done just now."""
         if time.monotonic() - self._looked_at >= UNKNOWN_SECONDS:
-            await self._reload()
+            await self.reload()
         return await self.public()
 
     async def run(self) -> None:
@@ -105,7 +140,7 @@ class Keyring:
         while True:
             await asyncio.sleep(self._settings.key_poll_seconds)
             try:
-                await self._reload()
+                await self.reload()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, KeyFileError) as error:
                 log.warning("could not look for new signing keys", error=str(error))
 
@@ -124,18 +159,20 @@ class Keyring:
             if due.at > now and not force:
                 raise NotDueError(due.step, due.at)
             if due.step is Step.PUBLISH:
-                fresh = await asyncio.to_thread(keys.generate)
+                fresh = await asyncio.to_thread(self._generate)
                 await work.publish(fresh.kid, fresh.private_pem, now)
             else:
                 await work.take(due, now)
         log.info("signing keys rotated", step=due.step, key_id=due.kid, forced=due.at > now)
-        await self._reload()
+        await self.reload()
         return self._states
 
     def _pace(self) -> Pace:
-        return Pace(self._settings.key_publish, self._settings.longest_token_life)
+        unheard = timedelta(seconds=PROMOTION_SECONDS)
+        return Pace(self._settings.key_publish, self._settings.longest_token_life + unheard)
 
-    async def _reload(self) -> None:
+    async def reload(self) -> None:
+        """Read the keys again."""
         async with self._lock:
             await self._load()
 
@@ -150,7 +187,7 @@ class Keyring:
             return
         stored = await self._store.keys()
         if not stored:
-            fresh = await asyncio.to_thread(keys.generate)
+            fresh = await asyncio.to_thread(self._generate)
             await self._store.add_first(fresh.kid, fresh.private_pem, self._clock())
             stored = await self._store.keys()
         known = {key.kid: key for key in self._keys}

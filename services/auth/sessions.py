@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
-MAX_SUPERSEDED: Final = 32
+MAX_SUPERSEDED: Final = 64
 """Rotated tokens remembered within the window; a client that rotates faster loses the oldest."""
 
 
