@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,17 +20,30 @@ from services.runtime.settings import RuntimeSettings
 
 @asynccontextmanager
 async def serving(
-    builders: Sequence[Builder], environ: Mapping[str, str]
+    builders: Sequence[Builder], environ: Mapping[str, str], *, background: bool = False
 ) -> AsyncIterator[ProcessContext]:
-    """Serve gRPC components under `environ`; the context reaches them as other domains would."""
+    """Serve gRPC components under `environ`; the context reaches them as other domains would.
+
+    What they do in the background is left to the test, unless `background`.
+    """
     with mock.patch.dict(os.environ, environ):
         context = ProcessContext(RuntimeSettings())
         components = [await build(context) for build in builders]
         server = GrpcServer(context.base, components, Health(components))
         await server.start()
+        tasks = [
+            asyncio.create_task(work.run(), name=work.name)
+            for component in components
+            for work in component.background
+            if background
+        ]
         try:
             yield context
+            assert not [task for task in tasks if task.done()], "background work ended"
         finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await server.stop(0)
             for component in reversed(components):
                 if component.close is not None:
