@@ -31,7 +31,9 @@ class Domains:
             self.asked.append(name)
             if name in self.away:
                 nothing = grpc.aio.Metadata()
-                raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing)
+                raise grpc.aio.AioRpcError(
+                    grpc.StatusCode.UNAVAILABLE, nothing, nothing, "away", ""
+                )
             return 1
 
         return erase
