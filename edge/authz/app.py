@@ -3,54 +3,78 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from eco2.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from envoy.service.auth.v3 import external_auth_pb2_grpc
 
+from edge.authz import metrics
 from edge.authz.authorizer import Authorizer, timed_verify
-from edge.authz.decision import NothingRevoked
 from edge.authz.grpc_wire import Authorization
-from edge.authz.http_wire import application
+from edge.authz.http_protocol import HttpWire
 from edge.authz.keyring import Keyring, keys_of
+from edge.authz.revocation_topic import RevocationTopic
+from edge.authz.revocations import RevokedSessions
 from edge.authz.rules import AccessRules
 from edge.authz.settings import AuthzSettings
-from edge.authz.tokens import Keys, TokenPolicy, VerifiedTokens
-from services.runtime.component import Background, Component, GrpcService, HttpApp
+from edge.authz.tokens import Keys, TokenPolicy
+from edge.authz.verified_tokens import VerifiedTokens
+from services.runtime import logs
+from services.runtime.component import Background, Component, GrpcService
 from services.runtime.context import ProcessContext
+from services.runtime.ports import port
 from services.runtime.routes import table
+from streaming.kafka.connection import Connection
+
+log = logs.get(__name__)
 
 
 async def build(context: ProcessContext) -> Component:
-    """Make the component; it is ready once it has the first signing keys."""
+    """Make the component; it is ready once it has signing keys and all revocations."""
     settings = context.settings(AuthzSettings)
-    stub = auth_service_pb2_grpc.AuthServiceStub(context.channel("auth"))
-
-    async def fetch() -> Keys:
-        response = await stub.GetJwks(
-            auth_service_pb2.GetJwksRequest(), timeout=settings.authz_keys_timeout_seconds
-        )
-        return keys_of(response.keys)
-
+    if settings.authz_dry_run:
+        log.warning("dry run: requests without a valid token pass without an identity")
     tokens = VerifiedTokens(
         TokenPolicy(settings.jwt_issuer, settings.jwt_audience),
         settings.authz_token_cache_size,
         timed_verify,
     )
+    metrics.TOKENS.set_function(lambda: len(tokens))
     keyring = Keyring(
-        fetch,
+        _fetching(context, settings),
         tokens.replace_keys,
         time.monotonic,
         refresh_seconds=settings.authz_keys_refresh_seconds,
         retry_seconds=settings.authz_keys_retry_seconds,
         unknown_seconds=settings.authz_keys_unknown_seconds,
     )
-    authorizer = Authorizer(AccessRules(table()), tokens, keyring, NothingRevoked())
+    sessions = RevokedSessions(
+        settings.authz_revocations_capacity, settings.authz_max_staleness_seconds
+    )
+    revocations = RevocationTopic(sessions, Connection.from_settings(settings))
+    authorizer = Authorizer(
+        AccessRules(table()),
+        tokens,
+        keyring,
+        sessions,
+        budget_seconds=settings.authz_budget_seconds,
+        dry_run=settings.authz_dry_run,
+    )
     origins = frozenset(settings.cors_origins)
+    wire = HttpWire(authorizer, origins, settings.bind_host, port("authz_http"))
 
     async def have_keys() -> None:
         if not keyring.ready:
             raise ConnectionError("the signing keys have not been fetched yet")
+
+    async def know_revocations() -> None:
+        if not sessions.trusted():
+            raise ConnectionError("it is not known which sessions have been ended")
+
+    async def listens() -> None:
+        if not wire.listening:
+            raise ConnectionError("the HTTP wire does not listen yet")
 
     return Component(
         name="authz_grpc",
@@ -63,7 +87,24 @@ async def build(context: ProcessContext) -> Component:
                 ),
             ),
         ),
-        http=(HttpApp(port="authz_http", app=application(authorizer, origins)),),
-        background=(Background(name="signing keys", run=keyring.run),),
-        checks={"signing-keys": have_keys},
+        background=(
+            Background(name="signing-keys", run=keyring.run),
+            Background(name="revocations", run=revocations.run),
+            Background(name="http-wire", run=wire.run),
+        ),
+        checks={"signing-keys": have_keys, "revocations": know_revocations, "http-wire": listens},
+        drain=wire.drain,
     )
+
+
+def _fetching(context: ProcessContext, settings: AuthzSettings) -> Callable[[], Awaitable[Keys]]:
+    """How the signing keys are fetched."""
+    stub = auth_service_pb2_grpc.AuthServiceStub(context.channel("auth"))
+
+    async def fetch() -> Keys:
+        response = await stub.GetJwks(
+            auth_service_pb2.GetJwksRequest(), timeout=settings.authz_keys_timeout_seconds
+        )
+        return keys_of(response.keys)
+
+    return fetch

@@ -12,6 +12,7 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
 from edge.authz import metrics
 from edge.authz.decision import (
+    ANONYMOUS,
     Allow,
     Decision,
     Deny,
@@ -28,6 +29,7 @@ from services.runtime import logs
 from services.runtime.errors import meaning_of
 
 log = logs.get(__name__)
+_logger: Final = logging.getLogger(__name__)
 
 _NO_KEYS: Final = Deny(
     ErrorReason.ERROR_REASON_AUTHORIZATION_UNAVAILABLE, "the signing keys can't be fetched"
@@ -40,8 +42,23 @@ _FAULT: Final = Deny(
 )
 
 
+_TOO_LATE: Final = Deny(
+    ErrorReason.ERROR_REASON_AUTHORIZATION_UNAVAILABLE, "the decision took too long"
+)
+_ALWAYS_REFUSED: Final = frozenset(
+    {ErrorReason.ERROR_REASON_ROUTE_NOT_FOUND, ErrorReason.ERROR_REASON_METHOD_NOT_EXPOSED}
+)
+
+
 class Authorizer:
-    """What both wires ask."""
+    """What both wires ask.
+
+    `budget_seconds` is how long the edge waits for an answer: a decision that took longer is turned
+    into a refusal, since what it rests on is as old as that. With `dry_run` nobody is refused for
+    want of a valid token: decisions are made, counted ("dry_run") and logged, and who would have
+    been refused passes without an identity, as on a public route. Unknown routes and internal
+    methods stay closed.
+    """
 
     def __init__(
         self,
@@ -50,30 +67,36 @@ class Authorizer:
         keyring: Keyring,
         revocations: Revocations,
         clock: Callable[[], float] = time.time,
+        *,
+        budget_seconds: float = 2.0,
+        dry_run: bool = False,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._rules = rules
         self._tokens = tokens
         self._keyring = keyring
         self._revocations = revocations
         self._clock = clock
+        self._budget_seconds = budget_seconds
+        self._dry_run = dry_run
+        self._timer = timer
 
     def decide_at_once(self, request: Request) -> Decision | NeedKey:
         """Decide without waiting; NeedKey when :meth:`decide` has to be awaited instead."""
-        started = time.perf_counter()
+        started = self._timer()
         decision = self._decide(request)
-        if not isinstance(decision, NeedKey):
-            self._note(request, decision, started)
-        return decision
+        if isinstance(decision, NeedKey):
+            return decision
+        return self._settled(request, decision, started)
 
     async def decide(self, request: Request) -> Decision:
         """Decide, after fetching the signing key when the token names a new one."""
-        started = time.perf_counter()
+        started = self._timer()
         with metrics.WAITING.track_inprogress():
             decision = self._decide(request)
             if isinstance(decision, NeedKey):
                 decision = await self._with_key(request, decision.kid)
-        self._note(request, decision, started)
-        return decision
+        return self._settled(request, decision, started)
 
     async def _with_key(self, request: Request, kid: str) -> Decision:
         found = await self._keyring.look_for(kid)
@@ -92,30 +115,36 @@ class Authorizer:
             metrics.ERRORS.labels(type(fault).__name__).inc()
             return _FAULT
 
-    def _note(self, request: Request, decision: Decision, started: float) -> None:
-        seconds = time.perf_counter() - started
+    def _settled(self, request: Request, decision: Decision, started: float) -> Decision:
+        """The decision as it is answered, counted and logged."""
+        seconds = self._timer() - started
+        if seconds >= self._budget_seconds:
+            metrics.ERRORS.labels("deadline").inc()
+            decision = _TOO_LATE
         if isinstance(decision, Allow):
-            _ALLOWED.inc()
-            _ALLOWED_SECONDS.observe(seconds)
+            _note("allow", "", seconds)
             if _debugging():
                 log.debug("request allowed", **_described(request))
-            return
+            return decision
         reason = meaning_of(decision.reason).name
-        metrics.REQUESTS.labels("deny", reason).inc()
-        _DENIED_SECONDS.observe(seconds)
         if decision.reason == ErrorReason.ERROR_REASON_TOKEN_REVOKED:
             metrics.REVOKED.inc()
-        log.info("request refused", reason=reason, **_described(request))
+        passes = self._dry_run and decision.reason not in _ALWAYS_REFUSED
+        _note("dry_run" if passes else "deny", reason, seconds)
+        log.info(
+            "request would be refused" if passes else "request refused",
+            reason=reason,
+            **_described(request),
+        )
+        return ANONYMOUS if passes else decision
 
 
-_ALLOWED: Final = metrics.REQUESTS.labels("allow", "")
-_ALLOWED_SECONDS: Final = metrics.REQUEST_SECONDS.labels("allow")
-_DENIED_SECONDS: Final = metrics.REQUEST_SECONDS.labels("deny")
+_note: Final = metrics.DECISIONS.note
 
 
 def _debugging() -> bool:
     """Whether debug lines are written: made on the hot path, their fields would cost the most."""
-    return logging.getLogger(__name__).isEnabledFor(logging.DEBUG)
+    return _logger.isEnabledFor(logging.DEBUG)
 
 
 def _described(request: Request) -> dict[str, str]:

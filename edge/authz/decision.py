@@ -7,7 +7,7 @@ so that fetching it stays outside.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
@@ -16,8 +16,7 @@ from edge.authz.rules import AccessRules
 from edge.authz.tokens import Claims, TokenError, UnknownKeyError
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is known of a request, the same on both wires."""
 
     method: str
@@ -47,8 +46,7 @@ def speaks_grpc(content_type: str) -> bool:
     return content_type == "application/grpc" or content_type.startswith("application/grpc+")
 
 
-@dataclass(frozen=True, slots=True)
-class Allow:
+class Allow(NamedTuple):
     """Let it pass."""
 
     caller: Claims | None
@@ -89,18 +87,13 @@ class TokenVerifier(Protocol):
 
 
 class Revocations(Protocol):
-    """Sessions and tokens that have been ended before their time."""
+    """Sessions that have been ended before their time."""
 
-    def revoked(self, session_id: str, token_id: str) -> bool:
-        """Whether the session or the single token has been ended."""
+    def trusted(self) -> bool:
+        """Whether what is known is complete and recent enough to let anybody pass."""
 
-
-class NothingRevoked:
-    """The revocations of a deployment that has none."""
-
-    def revoked(self, session_id: str, token_id: str) -> bool:
-        """False, always."""
-        return False
+    def revoked(self, session: bytes) -> bool:
+        """Whether the session, by the 16 bytes of its UUID, has been ended."""
 
 
 ANONYMOUS: Final = Allow(None)
@@ -108,6 +101,10 @@ ANONYMOUS_AT_AUTH: Final = Allow(None, keeps_credentials=True)
 
 _MISSING: Final = Deny(ErrorReason.ERROR_REASON_TOKEN_MISSING, "no access token was sent")
 _REVOKED: Final = Deny(ErrorReason.ERROR_REASON_TOKEN_REVOKED, "the session has been ended")
+_UNTRUSTED: Final = Deny(
+    ErrorReason.ERROR_REASON_AUTHORIZATION_UNAVAILABLE,
+    "it is not known which sessions have been ended",
+)
 _UNKNOWN_ROUTE: Final = Deny(ErrorReason.ERROR_REASON_ROUTE_NOT_FOUND, "no such resource")
 
 
@@ -118,7 +115,9 @@ def decide(
     revocations: Revocations,
     rules: AccessRules,
 ) -> Allow | Deny | NeedKey:
-    """Decide at the time `now` (epoch seconds). What no rule names is refused."""
+    """Decide at the time `now` (epoch seconds). What no rule names is refused; nobody signed in
+    passes while the revocations can't be trusted, which is no fault of theirs (503).
+    """
     if request.method == "OPTIONS":  # a preflight carries no credentials (Fetch, CORS protocol)
         return ANONYMOUS
     rule = rules.rule_for(request.method, request.path)
@@ -141,6 +140,8 @@ def decide(
         return NeedKey(unknown.kid)
     except (TokenError, CredentialError) as error:
         return Deny(error.reason, str(error), error.metadata)
-    if revocations.revoked(caller.session_id, caller.token_id):
+    if revocations.revoked(caller.session):
         return _REVOKED
+    if not revocations.trusted():
+        return _UNTRUSTED
     return Allow(caller)

@@ -1,17 +1,16 @@
-"""Verifies access tokens: RS256 signatures and claims, with a bounded cache of what was verified.
+"""Verifies access tokens: RS256 signatures and claims.
 
-Claims: ``iss``, ``aud``, ``sub`` (UUID of the user), ``sid`` (session), ``jti``, ``type``, ``iat``,
-``nbf``, ``exp``, ``provider``. Verifying costs about 90 µs, finding a token in the cache about 2.
+Claims: ``iss``, ``aud``, ``sub`` (UUID of the user), ``sid`` (UUID of the session), ``jti``,
+``type``, ``iat``, ``nbf``, ``exp``, ``provider``.
 """
 
 from __future__ import annotations
 
-import hashlib
+import math
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -23,10 +22,13 @@ ACCESS_TYPE: Final = "access"
 CLOCK_SKEW_SECONDS: Final = 5.0
 """How far the signer's clock may be off."""
 
+MAX_EPOCH: Final = 2**32 - 1
+"""Latest time a token may name (year 2106)."""
+
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 """JWS compact serialisation, RFC 7515 §7.1."""
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _HEADER_SAFE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _DECODING: Final[dict[str, Any]] = {
     "require": ["iss", "aud", "sub", "sid", "jti", "type", "exp"],
@@ -35,19 +37,35 @@ _DECODING: Final[dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """What a valid access token says."""
 
-    user_id: str
+    user: bytes
+    """The 16 bytes of the user's UUID."""
+    session: bytes
+    """The 16 bytes of the session's UUID."""
+    not_before: int
+    """Epoch seconds."""
+    expires_at: int
+    """Epoch seconds."""
     provider: str
-    session_id: str
-    token_id: str
-    not_before: float
-    """Epoch seconds."""
-    expires_at: float
-    """Epoch seconds."""
     kid: str
+
+    @property
+    def user_id(self) -> str:
+        """The user's UUID."""
+        return _uuid(self.user)
+
+    @property
+    def session_id(self) -> str:
+        """The session's UUID."""
+        return _uuid(self.session)
+
+
+def _uuid(raw: bytes) -> str:
+    """Text of a UUID; a third of what :class:`uuid.UUID` takes, and every request needs two."""
+    h = raw.hex()
+    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
 
 class TokenError(Exception):
@@ -122,26 +140,33 @@ def _claims(payload: Mapping[str, Any], kid: str) -> Claims:
             (("expected", ACCESS_TYPE),),
         )
     provider = payload.get("provider", "unknown")
-    texts = (payload["sid"], payload["jti"], provider)
-    if not all(isinstance(text, str) and _HEADER_SAFE.fullmatch(text) for text in texts):
+    if not all(
+        isinstance(text, str) and _HEADER_SAFE.fullmatch(text)
+        for text in (payload["jti"], provider)
+    ):
         raise TokenError("a claim of the access token has the wrong form")
-    if not isinstance(payload["sub"], str) or not _UUID.fullmatch(payload["sub"]):
-        raise TokenError("the subject of the access token is not a UUID")
     return Claims(
-        user_id=payload["sub"].lower(),
+        user=_uuid_bytes(payload["sub"]),
+        session=_uuid_bytes(payload["sid"]),
+        not_before=_epoch(payload.get("nbf", 0), math.ceil),
+        expires_at=_epoch(payload["exp"], math.floor),
         provider=provider,
-        session_id=payload["sid"],
-        token_id=payload["jti"],
-        not_before=_epoch(payload.get("nbf", 0)),
-        expires_at=_epoch(payload["exp"]),
         kid=kid,
     )
 
 
-def _epoch(value: object) -> float:
+def _uuid_bytes(text: object) -> bytes:
+    if not isinstance(text, str) or not _UUID.fullmatch(text):
+        raise TokenError("the subject or the session of the access token is not a UUID")
+    return bytes.fromhex(text.replace("-", ""))
+
+
+def _epoch(value: object, rounded: Callable[[float], int]) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenError("a time in the access token is not a number")
-    return float(value)
+    if not 0 <= value <= MAX_EPOCH:  # also what is not finite
+        raise TokenError("a time in the access token is out of range")
+    return rounded(value)
 
 
 def check_times(claims: Claims, now: float) -> None:
@@ -150,50 +175,3 @@ def check_times(claims: Claims, now: float) -> None:
         raise TokenError("the access token has expired", ErrorReason.ERROR_REASON_TOKEN_EXPIRED)
     if now < claims.not_before - CLOCK_SKEW_SECONDS:
         raise TokenError("the access token is not valid yet")
-
-
-class VerifiedTokens:
-    """Verifies tokens and remembers the valid ones, the least recently used forgotten first.
-
-    Keyed by the SHA-256 of the token, so that a dump of the process holds no tokens. Times are
-    checked on every hit; replacing the keys forgets what a removed or changed key has signed.
-    """
-
-    def __init__(
-        self,
-        policy: TokenPolicy,
-        size: int,
-        check: Callable[[str, Keys, TokenPolicy, float], Claims] = verify,
-    ) -> None:
-        self._policy = policy
-        self._size = size
-        self._check = check
-        self._keys: Keys = {}
-        self._claims: OrderedDict[bytes, Claims] = OrderedDict()
-
-    @property
-    def keys(self) -> Keys:
-        """The keys in use."""
-        return self._keys
-
-    def replace_keys(self, keys: Keys) -> None:
-        """Use these keys from now on."""
-        kept = {kid for kid, key in keys.items() if self._keys.get(kid) == key}
-        self._keys = dict(keys)
-        for digest, claims in list(self._claims.items()):
-            if claims.kid not in kept:
-                del self._claims[digest]
-
-    def verify(self, token: str, now: float) -> Claims:
-        """Claims of a valid access token; TokenError or UnknownKeyError otherwise."""
-        digest = hashlib.sha256(token.encode()).digest()
-        claims = self._claims.get(digest)
-        if claims is not None:
-            self._claims.move_to_end(digest)
-            check_times(claims, now)
-            return claims
-        claims = self._check(token, self._keys, self._policy, now)
-        self._claims[digest] = claims
-        if len(self._claims) > self._size:
-            self._claims.popitem(last=False)
-        return claims

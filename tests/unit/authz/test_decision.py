@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
@@ -11,13 +13,13 @@ from edge.authz.decision import (
     Allow,
     Deny,
     NeedKey,
-    NothingRevoked,
     Request,
     Revocations,
     decide,
 )
 from edge.authz.rules import AccessRules
-from edge.authz.tokens import TokenPolicy, VerifiedTokens
+from edge.authz.tokens import TokenPolicy
+from edge.authz.verified_tokens import VerifiedTokens
 from services.runtime.routes import routes, table
 from tests.contract.cases import EVENT_PATHS, HTTP_RULES, METHODS
 from tests.signing import AUDIENCE, ISSUER, Signer
@@ -30,17 +32,21 @@ TOKENS.replace_keys({SIGNER.kid: SIGNER.key.public_key()})
 
 
 class Ended(Revocations):
-    """Sessions and tokens that have ended."""
+    """Sessions that have ended, as far as is known."""
 
-    def __init__(self, *ids: str) -> None:
-        self._ids = set(ids)
+    def __init__(self, *ids: str, trusted: bool = True) -> None:
+        self._ids = {uuid.UUID(text).bytes for text in ids}
+        self._trusted = trusted
 
-    def revoked(self, session_id: str, token_id: str) -> bool:
-        return session_id in self._ids or token_id in self._ids
+    def trusted(self) -> bool:
+        return self._trusted
+
+    def revoked(self, session: bytes) -> bool:
+        return session in self._ids
 
 
 def asked(request: Request, revocations: Revocations | None = None) -> Allow | Deny | NeedKey:
-    return decide(request, NOW, TOKENS, revocations or NothingRevoked(), RULES)
+    return decide(request, NOW, TOKENS, revocations or Ended(), RULES)
 
 
 def refusal(decision: Allow | Deny | NeedKey) -> str:
@@ -125,13 +131,27 @@ def test_refusals_name_their_reason(authorization: str, reason: str) -> None:
     assert refusal(decision) == reason
 
 
-@pytest.mark.parametrize("claim", ["sid", "jti"])
-def test_revoked_token_is_refused_even_when_cached(claim: str) -> None:
+def test_token_of_an_ended_session_is_refused_even_when_cached() -> None:
     claims = SIGNER.claims(NOW)
     request = Request("GET", "/api/v1/users/me", authorization=f"Bearer {SIGNER.sign(claims)}")
     assert isinstance(asked(request), Allow)
-    assert refusal(asked(request, Ended(claims[claim]))) == "TOKEN_REVOKED"
-    assert isinstance(asked(request, Ended("another")), Allow)
+    assert refusal(asked(request, Ended(claims["sid"]))) == "TOKEN_REVOKED"
+    assert isinstance(asked(request, Ended(str(uuid.uuid4()))), Allow)
+
+
+def test_nobody_signed_in_passes_while_revocations_are_not_known() -> None:
+    unknown = Ended(trusted=False)
+    me = Request("GET", "/api/v1/users/me", authorization=bearer())
+    assert refusal(asked(me, unknown)) == "AUTHORIZATION_UNAVAILABLE"
+    assert refusal(asked(Request("GET", "/api/v1/users/me"), unknown)) == "TOKEN_MISSING"
+    public = Request("GET", "/api/v1/auth/.well-known/jwks.json")
+    assert asked(public, unknown) == ANONYMOUS_AT_AUTH
+
+
+def test_what_is_known_to_be_ended_stays_so_when_nothing_new_is_heard() -> None:
+    claims = SIGNER.claims(NOW)
+    request = Request("GET", "/api/v1/users/me", authorization=f"Bearer {SIGNER.sign(claims)}")
+    assert refusal(asked(request, Ended(claims["sid"], trusted=False))) == "TOKEN_REVOKED"
 
 
 def test_unknown_key_is_an_outcome_of_its_own() -> None:
