@@ -6,6 +6,9 @@
 --
 -- Both are initial metadata a servicer sends (services/runtime/reply.py); the status may also come
 -- in the trailers of a failed call. gRPC's own headers are kept from JSON clients.
+--
+-- A route to which browsers navigate names, in its metadata under "envoy.filters.http.lua", where a
+-- failure leads instead of to a page of JSON: failure_location.
 
 local LEAKING = {
   "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-accept-encoding",
@@ -42,6 +45,13 @@ function envoy_on_response(handle)
   end
   if status ~= nil then
     headers:replace(":status", status)
+  end
+  local failure = handle:metadata():get("failure_location")
+  if failure ~= nil and tonumber(headers:get(":status")) >= 400 then
+    status = "307"
+    headers:replace(":status", status)
+    headers:replace("location", failure)
+    headers:replace("cache-control", "no-store")
   end
   local empty = status ~= nil and NO_BODY[status] ~= nil
   if field == nil and not empty then

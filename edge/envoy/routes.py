@@ -42,6 +42,12 @@ DEADLINE_MARGIN_SECONDS: Final = 0.5
 """The edge waits this much longer than the server works, so that the server's answer is the one
 that is sent."""
 
+NAVIGATIONS: Final = {
+    "/eco2.auth.v1.AuthService/OAuthCallback": "/#/login?error=unavailable",
+}
+"""Methods that a browser calls by navigating, and the page of the app that a failure leads to which
+the method itself could not answer: it was not reached, or could not read the request."""
+
 GRPC_HEADERS: Final = (
     "grpc-timeout",
     "grpc-encoding",
@@ -157,7 +163,10 @@ def _transcoded(settings: EdgeSettings, route: Route) -> Json:
     """JSON in and out; the filter before the router makes it a gRPC call."""
     assert route.path is not None  # noqa: S101  # the caller chose bound routes
     assert route.http_method is not None  # noqa: S101
+    page = NAVIGATIONS.get(route.rpc)
+    failing = {"failure_location": settings.frontend_origin + page} if page else None
     return {
+        **({"metadata": {"filter_metadata": {LUA: failing}}} if failing else {}),
         "name": f"{route.http_method} {route.template}",
         "match": {**_path(route.path), **_verb(route.http_method)},
         "route": {

@@ -80,10 +80,6 @@ class OAuthSettings(RuntimeSettings):
     """Callback addresses a sign-in may name, ``{provider}`` standing for the provider; a comma list
     in the environment. Compared character by character."""
 
-    frontend_origin: str = "https://localhost:5173"
-    """Where a browser goes when its sign-in named no origin or is unknown; one of
-    ``cors_origins``."""
-
     oauth_state_seconds: int = Field(default=600, ge=30, le=3600)
     """How long a user may take to sign in at the provider."""
 

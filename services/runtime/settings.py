@@ -95,6 +95,10 @@ class RuntimeSettings(BaseSettings):
     """Front-end origins (scheme://host[:port]) that may call with credentials; a comma list in the
     environment. Default: every origin the app is served from."""
 
+    frontend_origin: str = "https://localhost:5173"
+    """Where a browser goes when a sign-in fails or ends that named no origin; one of
+    ``cors_origins``."""
+
     cdn_base_url: str = Field(
         default_factory=lambda: f"http://localhost:{port('edge_http')}/images"
     )

@@ -148,3 +148,9 @@ async def test_service_that_is_down_is_503(failing: Edge) -> None:
     answer = await failing.client.request(rule.verb, rule.path, headers={"origin": ORIGIN})
     assert_refused(answer, 503, "DEPENDENCY_UNAVAILABLE")
     assert answer.headers["retry-after"] == "1"
+    # A browser that navigates gets a page of the app instead.
+    page = await failing.client.get("/api/v1/auth/kakao/callback?code=x&state=y")
+    assert page.status_code == 307
+    assert page.headers["location"] == "https://localhost:5173/#/login?error=unavailable"
+    assert page.content == b""
+    assert "content-type" not in page.headers

@@ -10,6 +10,7 @@ import grpc.aio
 
 from services.runtime import reply
 from services.runtime.interceptors.method import Call, Layer, Method, method_of
+from services.runtime.interceptors.validation import lenient
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -52,6 +53,7 @@ class Layers(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic i
         )
         for layer in reversed(self._layers):
             call = layer(method, call)
+        read = handler.request_deserializer
         make = (
             grpc.unary_stream_rpc_method_handler
             if handler.response_streaming
@@ -59,7 +61,7 @@ class Layers(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic i
         )
         return make(
             call,
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=lenient(read) if read else None,
             response_serializer=handler.response_serializer,
         )
 

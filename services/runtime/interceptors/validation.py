@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import protovalidate
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
+from google.protobuf.message import DecodeError
 
 from services.runtime.errors import DomainError
 from services.runtime.interceptors.method import Call, Method
@@ -31,10 +33,31 @@ def _path(violation: Any) -> str:
     return ".".join(parts)
 
 
+class Illegible:
+    """Stands for a request that is no valid message, until the layer refuses it."""
+
+
+def lenient(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """The deserializer `read` without its exception, whose text gRPC would send to the caller."""
+
+    def deserialize(data: bytes) -> Any:
+        try:
+            return read(data)
+        except DecodeError:
+            return Illegible()
+
+    return deserialize
+
+
 def validation(method: Method, call: Call) -> Call:
     """The layer."""
 
     async def validated(request: Any, context: Any) -> Any:
+        if isinstance(request, Illegible):
+            raise DomainError(
+                ErrorReason.ERROR_REASON_VALIDATION_FAILED,
+                "the request is no valid message; texts are UTF-8",
+            )
         violations = violations_of(request)
         if violations:
             summary = "; ".join(f"{field}: {text}" for field, text in violations)
