@@ -22,6 +22,7 @@ from services.auth.store import SessionStore
 from services.runtime import database
 from services.runtime.component import Background, Component, GrpcService
 from services.runtime.context import ProcessContext
+from services.runtime.limits import Limit, RateLimiter
 from services.runtime.outbox import Outbox
 from services.runtime.outbox_relay import Relay
 from streaming.kafka.outgoing import outbox_sender
@@ -50,14 +51,16 @@ async def build(context: ProcessContext) -> Component:
     sessions = Sessions(settings, SessionStore(pool, outbox), keyring, outbox.publish)
     logout = Logout(settings, sessions, send)
     users = context.channel("users")
-    oauth = context.settings(OAuthSettings)
+    oauth, redis = context.settings(OAuthSettings), context.redis()
     client = OAuthClient(oauth)
     login = LoginHandlers(
         oauth,
-        LoginStates(context.redis(), oauth.oauth_state_seconds),
+        LoginStates(redis, oauth.oauth_state_seconds),
         client,
         UsersServiceStub(users).GetOrCreateFromOAuth,
         sessions.start_session,
+        starts=RateLimiter(redis, Limit("login-start", oauth.login_attempts_per_minute)),
+        callbacks=RateLimiter(redis, Limit("login-callback", oauth.login_attempts_per_minute)),
         cookie_domain=settings.cookie_domain,
     )
     service = AuthService(settings, sessions, logout, login, keyring, users)

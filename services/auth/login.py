@@ -31,6 +31,7 @@ from services.auth.visitor import Headers
 from services.runtime import logs, reply
 from services.runtime.errors import DomainError
 from services.runtime.interceptors.errors import domain_error_of
+from services.runtime.limits import RateLimiter
 
 log = logs.get(__name__)
 
@@ -74,6 +75,8 @@ class LoginHandlers:
         get_or_create: GetOrCreate,
         start_session: StartSession,
         *,
+        starts: RateLimiter,
+        callbacks: RateLimiter,
         cookie_domain: str = "",
     ) -> None:
         self._settings = settings
@@ -81,6 +84,8 @@ class LoginHandlers:
         self._client = client
         self._get_or_create = get_or_create
         self._start_session = start_session
+        self._starts = starts
+        self._callbacks = callbacks
         self._cookie_domain = cookie_domain
 
     async def start_login(
@@ -112,6 +117,7 @@ class LoginHandlers:
         provider = request.provider if request.provider in PROVIDERS else "unknown"
         try:
             async with asyncio.timeout(CALLBACK_SECONDS):
+                await self._callbacks.check(headers.visitor().address)
                 login = await self._states.take(request.state)
                 origin = (login and login.frontend_origin) or origin
                 issued = await self._signed_in(request, login, headers)
@@ -138,6 +144,7 @@ class LoginHandlers:
     async def _started(
         self, request: pb.StartLoginRequest | pb.GetAuthorizationUrlRequest, headers: Headers
     ) -> Started:
+        await self._starts.check(headers.visitor().address)
         provider = PROVIDERS[request.provider]
         registration = self._registration(provider)
         origin = self._origin(request, headers)
@@ -261,7 +268,13 @@ class LoginHandlers:
         """Where a sign-in of no known origin ends."""
         asked = headers.first("x-frontend-origin")
         listed = origins.allowed_origin(asked, self._settings.cors_origins) if asked else None
-        return listed or self._settings.frontend_origin
+        return listed or self._settings.default_origin
+
+
+_FAILURES: Final = {
+    ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE: Failure.UNAVAILABLE,
+    ErrorReason.ERROR_REASON_RATE_LIMITED: Failure.TOO_MANY_ATTEMPTS,
+}
 
 
 def _failure_of(error: Exception) -> LoginFailedError:
@@ -269,9 +282,8 @@ def _failure_of(error: Exception) -> LoginFailedError:
     if isinstance(error, LoginFailedError):
         return error
     meant = domain_error_of(error, "OAuthCallback")
-    away = meant.reason == ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE
-    detail = " ".join((meant.meaning.name, *meant.metadata.values()))
-    return LoginFailedError(Failure.UNAVAILABLE if away else Failure.OAUTH_FAILED, detail)
+    failure = _FAILURES.get(meant.reason, Failure.OAUTH_FAILED)
+    return LoginFailedError(failure, " ".join((meant.meaning.name, *meant.metadata.values())))
 
 
 def _never_kept() -> None:

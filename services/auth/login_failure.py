@@ -16,6 +16,8 @@ class Failure(StrEnum):
     """The provider refused, or its answer makes no sense."""
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     """The provider did not answer in time, or answered that it can't."""
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    """The address has used up its allowance of sign-ins."""
     UNAVAILABLE = "unavailable"
     """One of our own parts did not answer."""
     OAUTH_FAILED = "oauth_failed"

@@ -93,6 +93,10 @@ class OAuthSettings(RuntimeSettings):
     oauth_max_response_bytes: int = Field(default=65_536, ge=1024)
     """Largest answer of a provider that is read."""
 
+    login_attempts_per_minute: int = Field(default=20, ge=0)
+    """Sign-ins that one client address may start in any 60 s, and as many callbacks; what is over
+    that is refused with 429, a callback with a redirect to the login page. 0: no limit."""
+
     @field_validator("oauth_redirect_uris", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
@@ -103,7 +107,7 @@ class OAuthSettings(RuntimeSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if origins.allowed_origin(self.frontend_origin, self.cors_origins) is None:
+        if origins.allowed_origin(self.default_origin, self.cors_origins) is None:
             raise ValueError("ECO2_FRONTEND_ORIGIN must be one of ECO2_CORS_ORIGINS")
         for name in PROVIDERS:
             for kind in ("authorize_url", "token_url", "profile_url"):

@@ -29,7 +29,7 @@ from services.cli.openapi_errors import (
 )
 from services.cli.openapi_schemas import Json, Schemas, Source
 from services.runtime.path_template import parse
-from services.runtime.routes import Route, load
+from services.runtime.routes import Route, load, routes
 
 VERSION: Final = "0.1.0"
 OVERLAY: Final = Path(__file__).with_name("openapi_overlay.yaml")
@@ -139,7 +139,7 @@ def _unary(source: Source, schemas: Schemas, route: Route) -> Json:
     request, response = _types(source, route)
     comment = source.comment(f"{route.service}.{route.method}")
     variables = route.path.variables if route.path else ()
-    operation = _described(route, comment, f"{route.domain}_{route.method}")
+    operation = _described(route, comment, _operation_id(route))
     parameters = [_parameter(schemas, request, name, "path") for name in variables]
     if route.body == "":
         others = [f.name for f in source.messages[request].field if f.name not in variables]
@@ -165,6 +165,15 @@ def _unary(source: Source, schemas: Schemas, route: Route) -> Json:
         **refusals(route, reasons),
     }
     return operation
+
+
+def _operation_id(route: Route) -> str:
+    """Unique name of a binding; those after the first carry the last word of their path."""
+    name = f"{route.domain}_{route.method}"
+    first = next(other for other in routes() if other.rpc == route.rpc)
+    if route.template == first.template or route.template is None:
+        return name
+    return f"{name}_{route.template.rpartition('/')[2]}"
 
 
 def _described(route: Route, comment: str, operation_id: str) -> Json:

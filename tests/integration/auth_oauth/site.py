@@ -70,7 +70,9 @@ async def running_site(parts: EphemeralParts, folder: Path) -> AsyncIterator[Sit
             **await migrated(database),
             **block.table(),
             "ECO2_REDIS_URL": parts.redis_url,
+            "ECO2_FRONTEND_ORIGIN": APP,
             "ECO2_OAUTH_REQUEST_SECONDS": str(REQUEST_SECONDS),
+            "ECO2_LOGIN_ATTEMPTS_PER_MINUTE": "0",  # everybody here has one address
             "ECO2_OAUTH_GOOGLE_CLIENT_ID": GOOGLE_CLIENT[0],
             "ECO2_OAUTH_GOOGLE_CLIENT_SECRET": GOOGLE_CLIENT[1],
             **_endpoints("GOOGLE", f"http://{HOST}:{google_port}", "/auth"),

@@ -19,8 +19,8 @@ from redis.asyncio import Redis
 from mesh.local.ephemeral import EphemeralParts
 from services.images.keys import ImageKey
 from services.runtime.leadership import lead
-from services.scan import sweeps
 from services.runtime.outbox import Outbox
+from services.scan import sweeps
 from services.scan.dispatch import Dispatcher
 from services.scan.endings import Endings
 from services.scan.job import Submission

@@ -66,7 +66,9 @@ def test_security_follows_the_access_option(route: Any) -> None:
     described = operation(route.http_method, route.template)
     if route.access == "public":
         assert described["security"] == []
-        assert "401" not in described["responses"]
+        named = named_reasons(SOURCE.comment(f"{route.service}.{route.method}"))
+        may_refuse = any(meaning_of(reason_named(name)).http_status == 401 for name in named)
+        assert ("401" in described["responses"]) == may_refuse
     else:
         assert described["security"] == [{"cookie": []}, {"bearer": []}]
         assert "401" in described["responses"]
@@ -92,6 +94,12 @@ def test_every_rpc_comment_begins_with_its_name_and_names_known_reasons() -> Non
 def test_operation_ids_are_unique() -> None:
     ids = [op["operationId"] for item in ALL["paths"].values() for op in item.values()]
     assert len(ids) == len(set(ids))
+
+
+def test_a_second_binding_is_named_after_its_path() -> None:
+    names = [operation("GET", f"/api/v1/auth/{{provider}}{end}")["operationId"]
+             for end in ("", "/login")]  # fmt: skip
+    assert names == ["auth_StartLogin", "auth_StartLogin_login"]
 
 
 def test_examples_have_the_shape_of_a_status() -> None:

@@ -103,7 +103,7 @@ class AuthServiceServicer:
     def StartLogin(self, request, context):
         """StartLogin begins a sign-in and returns where the browser goes next. The answer sets a cookie
         that binds the sign-in to this browser.
-        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
         VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

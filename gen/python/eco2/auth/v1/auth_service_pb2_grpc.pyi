@@ -40,7 +40,7 @@ class AuthServiceStub:
     StartLogin: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.StartLoginRequest, _auth_service_pb2.StartLoginResponse]
     """StartLogin begins a sign-in and returns where the browser goes next. The answer sets a cookie
     that binds the sign-in to this browser.
-    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
     VALIDATION_FAILED.
     """
     GetAuthorizationUrl: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetAuthorizationUrlRequest, _auth_service_pb2.GetAuthorizationUrlResponse]
@@ -94,7 +94,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     StartLogin: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.StartLoginRequest, _auth_service_pb2.StartLoginResponse]  # type: ignore[assignment]
     """StartLogin begins a sign-in and returns where the browser goes next. The answer sets a cookie
     that binds the sign-in to this browser.
-    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
     VALIDATION_FAILED.
     """
     GetAuthorizationUrl: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetAuthorizationUrlRequest, _auth_service_pb2.GetAuthorizationUrlResponse]  # type: ignore[assignment]
@@ -151,7 +151,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_auth_service_pb2.StartLoginResponse, _abc.Awaitable[_auth_service_pb2.StartLoginResponse]]:
         """StartLogin begins a sign-in and returns where the browser goes next. The answer sets a cookie
         that binds the sign-in to this browser.
-        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
         VALIDATION_FAILED.
         """
 

@@ -103,7 +103,7 @@ class ScanServiceServicer:
         same X-Idempotency-Key and payload returns the first answer.
         Errors: IMAGE_URL_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY,
         IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, UNSUPPORTED_MODEL, IDEMPOTENCY_KEY_REUSED,
-        VALIDATION_FAILED.
+        RATE_LIMITED, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,7 @@ class ScanServiceStub:
     same X-Idempotency-Key and payload returns the first answer.
     Errors: IMAGE_URL_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY,
     IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, UNSUPPORTED_MODEL, IDEMPOTENCY_KEY_REUSED,
-    VALIDATION_FAILED.
+    RATE_LIMITED, VALIDATION_FAILED.
     """
     GetScanResult: _grpc.UnaryUnaryMultiCallable[_scan_service_pb2.GetScanResultRequest, _scan_service_pb2.GetScanResultResponse]
     """GetScanResult returns the state of a scan and its result when it is completed.
@@ -95,7 +95,7 @@ class ScanServiceAsyncStub(ScanServiceStub):
     same X-Idempotency-Key and payload returns the first answer.
     Errors: IMAGE_URL_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY,
     IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, UNSUPPORTED_MODEL, IDEMPOTENCY_KEY_REUSED,
-    VALIDATION_FAILED.
+    RATE_LIMITED, VALIDATION_FAILED.
     """
     GetScanResult: _aio.UnaryUnaryMultiCallable[_scan_service_pb2.GetScanResultRequest, _scan_service_pb2.GetScanResultResponse]  # type: ignore[assignment]
     """GetScanResult returns the state of a scan and its result when it is completed.
@@ -153,7 +153,7 @@ class ScanServiceServicer(metaclass=_abc_1.ABCMeta):
         same X-Idempotency-Key and payload returns the first answer.
         Errors: IMAGE_URL_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY,
         IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, UNSUPPORTED_MODEL, IDEMPOTENCY_KEY_REUSED,
-        VALIDATION_FAILED.
+        RATE_LIMITED, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod

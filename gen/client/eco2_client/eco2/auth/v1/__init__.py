@@ -647,7 +647,7 @@ class AuthServiceStub(betterproto2_grpclib.ServiceStub):
         """
         StartLogin begins a sign-in and returns where the browser goes next. The answer sets a cookie
         that binds the sign-in to this browser.
-        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
         VALIDATION_FAILED.
         """
 

@@ -760,7 +760,7 @@ class ScanServiceStub(betterproto2_grpclib.ServiceStub):
         same X-Idempotency-Key and payload returns the first answer.
         Errors: IMAGE_URL_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY,
         IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, UNSUPPORTED_MODEL, IDEMPOTENCY_KEY_REUSED,
-        VALIDATION_FAILED.
+        RATE_LIMITED, VALIDATION_FAILED.
         """
 
         return await self._unary_unary(
