@@ -164,7 +164,7 @@ def _transcoded(settings: EdgeSettings, route: Route) -> Json:
     assert route.path is not None  # noqa: S101  # the caller chose bound routes
     assert route.http_method is not None  # noqa: S101
     page = NAVIGATIONS.get(route.rpc)
-    failing = {"failure_location": settings.frontend_origin + page} if page else None
+    failing = {"failure_location": settings.default_origin + page} if page else None
     return {
         **({"metadata": {"filter_metadata": {LUA: failing}}} if failing else {}),
         "name": f"{route.http_method} {route.template}",

@@ -95,9 +95,9 @@ class RuntimeSettings(BaseSettings):
     """Front-end origins (scheme://host[:port]) that may call with credentials; a comma list in the
     environment. Default: every origin the app is served from."""
 
-    frontend_origin: str = "https://localhost:5173"
-    """Where a browser goes when a sign-in fails or ends that named no origin; one of
-    ``cors_origins``."""
+    frontend_origin: str = ""
+    """Where a browser goes after a sign-in that named no origin or is unknown; one of
+    ``cors_origins``, the first when empty."""
 
     cdn_base_url: str = Field(
         default_factory=lambda: f"http://localhost:{port('edge_http')}/images"
@@ -111,3 +111,8 @@ class RuntimeSettings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @property
+    def default_origin(self) -> str:
+        """The front-end of browsers that named none; empty when there is none at all."""
+        return self.frontend_origin or next(iter(self.cors_origins), "")

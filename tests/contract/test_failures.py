@@ -32,6 +32,7 @@ async def failing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edg
     """An edge of its own, to break; services may take 0.3 s, the authorization 0.3 s."""
     settings = {
         "ECO2_DEFAULT_DEADLINE_SECONDS": "0.3",
+        "ECO2_FRONTEND_ORIGIN": ORIGIN,
         "ECO2_EDGE_AUTHZ_TIMEOUT_SECONDS": "0.3",
         "ECO2_AUTHZ_KEYS_UNKNOWN_SECONDS": "0.05",
     }
@@ -108,7 +109,7 @@ async def test_restart_of_ext_authz_is_not_noticed(failing: Edge) -> None:
 
 
 async def test_nothing_passes_while_ext_authz_is_down(failing: Edge) -> None:
-    await failing.authz.stop(0)
+    await failing.stop_authz()
     failing.services.calls.clear()
     failing.bridge.calls.clear()
     for rule in HTTP_RULES:
@@ -132,7 +133,7 @@ async def test_hanging_ext_authz_is_503(failing: Edge) -> None:
     async def hang(scope: Any, receive: Any, send: Any) -> None:
         await asyncio.sleep(5)
 
-    await failing.authz.stop(0)
+    await failing.stop_authz()
     hanging = HttpServer(hang, HOST, port("authz_http", failing.environ), RuntimeSettings())
     await hanging.start()
     try:
@@ -151,6 +152,6 @@ async def test_service_that_is_down_is_503(failing: Edge) -> None:
     # A browser that navigates gets a page of the app instead.
     page = await failing.client.get("/api/v1/auth/kakao/callback?code=x&state=y")
     assert page.status_code == 307
-    assert page.headers["location"] == "https://localhost:5173/#/login?error=unavailable"
+    assert page.headers["location"] == f"{ORIGIN}/#/login?error=unavailable"
     assert page.content == b""
     assert "content-type" not in page.headers

@@ -9,11 +9,11 @@ from mesh.local.ephemeral import EphemeralParts
 from tests.integration.auth_oauth.site import Browser, Site, running_site
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def running(
     parts: EphemeralParts, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Site]:
-    """The site of the session."""
+    """The site, whose environment is gone after the last test here."""
     async with running_site(parts, tmp_path_factory.mktemp("oauth")) as site:
         yield site
 

@@ -156,4 +156,4 @@ def test_default_settings_know_the_addresses_of_the_app() -> None:
     for base in ("http://localhost:8080", "https://localhost:8443", "https://api.dev.growbin.app"):
         uri = f"{base}/api/v1/auth/google/callback"
         assert allowed_redirect(uri, "google", settings.oauth_redirect_uris) == uri
-    assert allowed_origin(settings.frontend_origin, settings.cors_origins)
+    assert allowed_origin(settings.default_origin, settings.cors_origins)
