@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from eco2.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 from envoy.service.auth.v3 import external_auth_pb2_grpc
@@ -30,8 +31,22 @@ from streaming.kafka.connection import Connection
 log = logs.get(__name__)
 
 
-async def build(context: ProcessContext) -> Component:
-    """Make the component; it is ready once it has signing keys and all revocations."""
+Work = Callable[[], Coroutine[Any, Any, None]]
+"""Background work."""
+
+
+def follow_topic(sessions: RevokedSessions, settings: AuthzSettings) -> Work:
+    """Read revocations from Kafka."""
+    return RevocationTopic(sessions, Connection.from_settings(settings)).run
+
+
+async def build(
+    context: ProcessContext,
+    follow: Callable[[RevokedSessions, AuthzSettings], Work] = follow_topic,
+) -> Component:
+    """Make the component; it is ready once it has signing keys and all revocations, which `follow`
+    keeps current.
+    """
     settings = context.settings(AuthzSettings)
     if settings.authz_dry_run:
         log.warning("dry run: requests without a valid token pass without an identity")
@@ -52,7 +67,8 @@ async def build(context: ProcessContext) -> Component:
     sessions = RevokedSessions(
         settings.authz_revocations_capacity, settings.authz_max_staleness_seconds
     )
-    revocations = RevocationTopic(sessions, Connection.from_settings(settings))
+    metrics.REVOCATIONS.set_function(lambda: len(sessions))
+    metrics.STALENESS.set_function(sessions.staleness)
     authorizer = Authorizer(
         AccessRules(table()),
         tokens,
@@ -89,7 +105,7 @@ async def build(context: ProcessContext) -> Component:
         ),
         background=(
             Background(name="signing-keys", run=keyring.run),
-            Background(name="revocations", run=revocations.run),
+            Background(name="revocations", run=follow(sessions, settings)),
             Background(name="http-wire", run=wire.run),
         ),
         checks={"signing-keys": have_keys, "revocations": know_revocations, "http-wire": listens},

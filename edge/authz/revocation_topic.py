@@ -68,8 +68,6 @@ class RevocationTopic:
         self._topic = topic
         self._next: dict[TopicPartition, int] = {}
         self._complete: dict[TopicPartition, float] = {}
-        metrics.REVOCATIONS.set_function(lambda: len(sessions))
-        metrics.STALENESS.set_function(sessions.staleness)
 
     async def run(self) -> None:
         """Read for ever; trouble with brokers is waited out."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import grpc.aio
 import httpx
 
 from edge.authz import app as authz
+from edge.authz.revocations import RevokedSessions
 from edge.envoy import binary, build
 from mesh.local.free_ports import PortBlock
-from services.runtime.component import ASGIApplication
 from services.runtime.context import ProcessContext
 from services.runtime.http_server import HttpServer
 from services.runtime.ports import HOST, env_name, port
@@ -45,10 +48,12 @@ class Edge:
     bridge: RecordingHttp
     storage: RecordingHttp
     client: httpx.AsyncClient
-    authz: HttpServer
+    authz: Callable[[], Coroutine[Any, Any, None]]
+    """Serves the HTTP wire of ext-authz until it is cancelled."""
+    serving_authz: asyncio.Task[None]
+    revoked: RevokedSessions
     trust: ssl.SSLContext
     grpc_server: grpc.aio.Server
-    authz_app: ASGIApplication
 
     @property
     def base_url(self) -> str:
@@ -74,13 +79,15 @@ class Edge:
         """Headers of a request with a valid token."""
         return {"authorization": f"Bearer {self.signer.token(**claims)}"}
 
+    async def stop_authz(self) -> None:
+        """Stop the HTTP wire of ext-authz; its connections break."""
+        self.serving_authz.cancel()
+        await asyncio.gather(self.serving_authz, return_exceptions=True)
+
     async def restart_authz(self) -> None:
         """Stop the HTTP wire of ext-authz and serve it again on the same port."""
-        await self.authz.stop(0)
-        self.authz = HttpServer(
-            self.authz_app, HOST, port("authz_http", self.environ), RuntimeSettings()
-        )
-        await self.authz.start()
+        await self.stop_authz()
+        self.serving_authz = asyncio.create_task(self.authz())
 
     async def raw(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
         """Send bytes as they are; status, headers and body of the answer.
@@ -134,15 +141,22 @@ async def running_edge(
     with mock.patch.dict(os.environ, environ):
         base = RuntimeSettings()
         context = ProcessContext(base)
-        component = await authz.build(context)
+        followed: list[RevokedSessions] = []
+
+        def follow(sessions: RevokedSessions, _: object) -> Callable[[], Coroutine[Any, Any, None]]:
+            followed.append(sessions)
+            return partial(always_complete, sessions)
+
+        component = await authz.build(context, follow)
         component.services[0].add(server)
         server.add_insecure_port(f"{HOST}:{port('authz_grpc')}")
         await server.start()
-        tasks = [asyncio.create_task(work.run()) for work in component.background]
+        background = {work.name: work.run for work in component.background}
+        serve_authz = background.pop("http-wire")
+        tasks = [asyncio.create_task(run()) for run in background.values()]
         web = [
             HttpServer(app, HOST, port(name), base)
             for name, app in (
-                ("authz_http", component.http[0].app),
                 ("progress_sse", bridge.app),
                 ("s3", storage.app),
             )
@@ -169,10 +183,11 @@ async def running_edge(
             bridge=bridge,
             storage=storage,
             client=client,
-            authz=web[0],
+            authz=serve_authz,
+            serving_authz=asyncio.create_task(serve_authz()),
+            revoked=followed[0],
             trust=trust,
             grpc_server=server,
-            authz_app=component.http[0].app,
         )
         try:
 
@@ -194,11 +209,19 @@ async def running_edge(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            for each in (*web[1:], edge.authz):
+            await edge.stop_authz()
+            for each in web:
                 await each.stop(0)
             await context.close()
             await server.stop(0)
             block.close()
+
+
+async def always_complete(sessions: RevokedSessions) -> None:
+    """Revocations of a test that has no broker: only what it tells itself."""
+    while True:
+        sessions.complete(time.monotonic())
+        await asyncio.sleep(1)
 
 
 async def component_ready(checks: Mapping[str, object]) -> bool:

@@ -1,0 +1,104 @@
+"""What ext-authz holds in memory, and how long it takes to learn it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from aiokafka import AIOKafkaProducer
+from eco2.pipeline.v1.identity_events_pb2 import SessionRevoked
+
+from edge.authz.rules import PING
+from mesh.local.ephemeral import EphemeralParts
+from streaming.kafka.topics import AUTH_REVOCATIONS
+from tests.bench.authz_edge import Running, running
+from tests.bench.authz_load import write_script, wrk
+from tests.signing import Signer
+
+REVOCATIONS = 100_000
+TOKENS = 100_000
+
+
+@dataclass(frozen=True)
+class Held:
+    """Memory of ext-authz, resident set in MiB, and the time it took to be ready."""
+
+    empty_start_seconds: float
+    """From start to ready without revocations."""
+    full_start_seconds: float
+    """The same with all of them."""
+    empty_mib: float
+    revocations_mib: float
+    """With all revocations."""
+    full_mib: float
+    """With all revocations and tokens."""
+    tokens: float
+    revocations: float
+
+    @property
+    def catch_up_seconds(self) -> float:
+        """What the revocations add to a start."""
+        return max(0.0, self.full_start_seconds - self.empty_start_seconds)
+
+    def __str__(self) -> str:
+        return (
+            f"\nmemory: {self.empty_mib:.0f} MiB at the start, {self.revocations_mib:.0f} with"
+            f" {self.revocations:,.0f} revocations, {self.full_mib:.0f} with {self.tokens:,.0f}"
+            f" tokens beside them\nready after {self.empty_start_seconds:.2f} s without"
+            f" revocations, {self.full_start_seconds:.2f} s with: catching up takes"
+            f" {self.catch_up_seconds:.2f} s"
+        )
+
+
+async def measure(folder: Path, signer: Signer, parts: EphemeralParts) -> Held:
+    """Start without revocations, then with all of them, and show every token once."""
+    async with running(folder, signer, parts) as empty:
+        empty_start, empty_mib = empty.ready_after_seconds, _mib(empty.authz)
+    await _revoke(parts.kafka_bootstrap)
+    async with running(folder, signer, parts) as full:
+        revocations_mib = _mib(full.authz)
+        await _show_tokens(folder, signer, full)
+        return Held(
+            empty_start,
+            full.ready_after_seconds,
+            empty_mib,
+            revocations_mib,
+            _mib(full.authz),
+            await full.metric("ext_authz_token_cache_size"),
+            await full.metric("ext_authz_blacklist_cache_size"),
+        )
+
+
+async def _revoke(bootstrap: str) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5)
+    await producer.start()
+    now = int(time.time())
+    try:
+        for at in range(REVOCATIONS):
+            event = SessionRevoked(
+                session_id=str(uuid.uuid4()), user_id=str(uuid.uuid4()), reason="logout"
+            )
+            event.revoked_at.seconds = now
+            event.expires_at.seconds = now + 86_400 + at
+            await producer.send(
+                AUTH_REVOCATIONS.name, event.SerializeToString(), key=event.session_id.encode()
+            )
+    finally:
+        await producer.stop()
+
+
+async def _show_tokens(folder: Path, signer: Signer, measured: Running) -> None:
+    """Send each of many tokens once. One RSA key signs 1,300 a second, so that takes a while."""
+    script = write_script(folder, [f"s_access={signer.token()}" for _ in range(TOKENS)])
+    for _ in range(30):
+        await wrk(measured, script, PING[1], 10, 64)
+        if await measured.metric("ext_authz_token_cache_size") >= TOKENS:
+            return
+    raise TimeoutError("the cache did not fill")
+
+
+def _mib(process: psutil.Process) -> float:
+    return float(process.memory_info().rss / 2**20)
