@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "scan": ("services.cli.scan:scan", "Scan a photo of your own."),
     "watch": ("services.cli.scan:watch", "Follow the progress of a job."),
     "token": ("services.cli.token:token", "Issue a real session for local use."),
+    "sessions": ("services.cli.sessions:app", "Show the sessions of a user and end them."),
+    "keys": ("services.cli.keys:app", "Show and rotate the keys that sign tokens."),
     "serve": ("services.cli.run:serve", "Serve domains or edge servers in this process."),
     "work": ("services.cli.run:work", "Run pipeline stages or workers in this process."),
     "migrate": ("services.cli.migrate:migrate", "Bring every schema up to date."),

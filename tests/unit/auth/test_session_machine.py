@@ -71,7 +71,7 @@ def test_no_story_breaks_a_promise(runner: asyncio.Runner, monkeypatch: pytest.M
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Machine,
         settings=settings(
-            max_examples=1 + STEPS * 11 // (10 * STORY),  # a story may end before its last step
+            max_examples=1 + STEPS * 13 // (10 * STORY),  # a story may end before its last step
             stateful_step_count=STORY,
             deadline=None,
             suppress_health_check=list(HealthCheck),
