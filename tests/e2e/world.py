@@ -50,6 +50,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "ECO2_PROGRESS_IDLE_CHECK_SECONDS": "1",
     "ECO2_PROGRESS_JOB_POLL_SECONDS": "0.3",
     "ECO2_PROGRESS_STREAMS_PER_USER": "64",
+    "ECO2_SCAN_SUBMITS_PER_MINUTE": "0",
     "ECO2_DRAIN_SECONDS": "3",
 }
 """Budgets scaled down; what they mean is as in production."""
