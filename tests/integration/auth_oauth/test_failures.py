@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import logging
 import time
 from urllib.parse import quote
@@ -124,6 +125,14 @@ async def test_a_callback_out_of_the_blue_ends_on_the_login_page(
     assert failure_of(answer) == "invalid_state"
 
 
+async def test_a_listed_origin_in_a_header_is_where_an_unknown_sign_in_ends(
+    site: Site, browser: Browser
+) -> None:
+    for sent, origin in ((OTHER_APP, OTHER_APP), ("https://evil.example", APP), ("null", APP)):
+        answer = await browser.http.get(site.callback("kakao"), headers={"x-frontend-origin": sent})
+        assert failure_of(answer, origin) == "invalid_state"
+
+
 @pytest.mark.parametrize("query", ["?code=x&state=x&code=y&state=y", "?code=%ff%fe&state=%ff"])
 async def test_a_callback_that_no_service_can_read_ends_on_the_login_page_too(
     site: Site, browser: Browser, query: str
@@ -156,8 +165,18 @@ def _text(text: str, status: int = 200, **headers: str) -> Answer:
     return answer
 
 
+def _padded(size: int) -> str:
+    """What would do as an answer, were it shorter."""
+    return json.dumps({"access_token": "t", "id": 5, "padding": "x" * size})
+
+
+async def _echo(request: web.Request) -> web.StreamResponse:
+    body = {"error": "invalid_request", "error_description": dict(await request.post())}
+    return web.json_response(body, status=400, dumps=lambda value: json.dumps(value, default=str))
+
+
 async def _packed(request: web.Request) -> web.StreamResponse:
-    bomb = gzip.compress(b'{"access_token":"' + b"x" * 10_000_000 + b'"}')
+    bomb = gzip.compress(_padded(10_000_000).encode())
     return web.Response(body=bomb, headers={"content-encoding": "gzip"})
 
 
@@ -188,6 +207,7 @@ BAD: dict[str, tuple[Answer, str]] = {
     "array": (_text("[]"), "provider_error"),
     "null": (_text("null"), "provider_error"),
     "nested": (_text("[" * 60_000), "provider_error"),
+    "large": (_text(_padded(70_000)), "provider_error"),
     "endless": (_endless, "provider_error"),
     "packed": (_packed, "provider_error"),
     "nothing": (_text("{}"), "provider_error"),
@@ -216,11 +236,7 @@ async def test_nothing_secret_is_logged(
     caplog.set_level(logging.DEBUG)
     logging.getLogger("aiohttp").setLevel(logging.WARNING)  # the providers' own logs
     secrets = set(browser.http.cookies.values())
-    for answer in (
-        None,
-        _text('{"error":"e","error_description":"secret"}', 400),
-        _text("oops", 500),
-    ):
+    for answer in (None, _echo, _text("oops", 500)):
         site.naver.token_answer = answer
         url = await browser.at_provider(await browser.authorization_url("naver"))
         secrets |= {query_of(url)["code"], query_of(url)["state"], *browser.http.cookies.values()}

@@ -60,7 +60,8 @@ async def test_sign_in_ends_in_the_app_with_a_session(
 
 async def test_a_sign_in_is_audited_with_address_and_user_agent(site: Site) -> None:
     async with Browser(site, agent="Audit/7") as browser:
-        url = await browser.at_provider(await browser.authorization_url("kakao"))
+        started = await browser.start("kakao", device_id="phone\x00-1")
+        url = await browser.at_provider(started.json()["data"]["authorization_url"])
         forged = {"x-eco2-client-address": "6.6.6.6", "x-forwarded-for": "6.6.6.6"}
         assert (await browser.http.get(url, headers=forged)).status_code == 302
     audit = await row(
@@ -69,7 +70,7 @@ async def test_a_sign_in_is_audited_with_address_and_user_agent(site: Site) -> N
         "JOIN auth.sessions s ON s.id = a.session_id WHERE a.user_agent = 'Audit/7'",
     )
     assert audit is not None
-    assert tuple(audit) == ("kakao", "127.0.0.1", "Audit/7", "")
+    assert tuple(audit) == ("kakao", "127.0.0.1", "Audit/7", "phone-1")
 
 
 async def test_the_same_user_of_a_provider_has_one_account(site: Site) -> None:
