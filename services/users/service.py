@@ -133,8 +133,12 @@ class UsersService(grpc_pb.UsersServiceServicer):
     ) -> pb.ListMyCharactersResponse:
         """The caller's characters, newest first."""
         reply.body_field("items")
+        user_id = identity.require_user()
+        rows = await self._store.characters(user_id)
+        if not rows:  # every account has its first one
+            await self._account(user_id)
         response = pb.ListMyCharactersResponse()
-        for row in await self._store.characters(identity.require_user()):
+        for row in rows:
             item = response.items.add(
                 id=str(row["character_id"]),
                 code=row["character_code"],

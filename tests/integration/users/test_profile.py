@@ -109,6 +109,27 @@ async def test_somebody_unknown_has_nothing_to_change(users: Users) -> None:
         await users.stub.DeleteMe(pb.DeleteMeRequest(), metadata=me)
 
 
+async def test_who_has_no_account_has_no_list_of_characters(users: Users) -> None:
+    async with Refused("USER_NOT_FOUND"):
+        await users.stub.ListMyCharacters(
+            pb.ListMyCharactersRequest(), metadata=as_user(str(uuid.uuid4()))
+        )
+
+
+async def test_first_sign_ins_at_once_are_told_as_one(users: Users, kafka_bootstrap: str) -> None:
+    name = uuid.uuid4().hex
+    request = pb.GetOrCreateFromOAuthRequest(provider="google", provider_user_id=name)
+    answers = await asyncio.gather(*(users.stub.GetOrCreateFromOAuth(request) for _ in range(8)))
+    (user_id,) = {answer.user.user_id for answer in answers}
+    assert sum(answer.created for answer in answers) == 1
+
+    async def told() -> bool:
+        return bool(await read_all(kafka_bootstrap, "user.created", user_id))
+
+    await until(told)
+    assert len(await read_all(kafka_bootstrap, "user.created", user_id)) == 1
+
+
 async def test_deletion_takes_everything_and_is_told_once(users: Users) -> None:
     me = await users.sign_in()
     user_id = me[0][1]
