@@ -10,7 +10,7 @@ ECO2 := $(ENV)/eco2
 PYTEST_ARGS ?=
 
 .PHONY: help setup installed demo up down status doctor test lint types imports protos pytest gen drift lock \
-	bench-scan bench-start bench-offline-vision clean clean-data
+	bench-scan bench-authz bench-start bench-offline-vision clean clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ lock: ## Resolve requirements*.in again, with hashes
 
 bench-scan: setup ## Scans a minute, latencies and CPU of the whole pipeline under load
 	@$(PYTHON) -m tests.bench.scan $(BENCH_ARGS)
+
+bench-authz: setup ## What authorization costs: CPU, requests/s, latency, memory; BENCH_ARGS=--quick
+	@$(PYTHON) -m tests.bench.authz $(BENCH_ARGS)
 
 bench-start: setup ## Seconds from nothing to the first accepted scan
 	@$(PYTHON) -m tests.bench.cold_start

@@ -59,10 +59,9 @@ class Plan:
 
 async def bench(plan: Plan) -> int:
     """Measure and print; the exit code, 1 when a bar is missed."""
-    for program, package in (("wrk", "wrk"), ("h2load", "nghttp2-client")):
-        if shutil.which(program) is None:
-            print(f"{program} is not installed; `apt-get install {package}`", file=sys.stderr)
-            return 2
+    if shutil.which("wrk") is None:
+        print("wrk is not installed; `apt-get install wrk`", file=sys.stderr)
+        return 2
     missed: list[str] = []
     print(f"load of the machine at the start: {os.getloadavg()[0]:.1f}")
     with EphemeralParts() as parts, tempfile.TemporaryDirectory() as name:
@@ -97,7 +96,8 @@ async def _wire(
             for path in (PING[1], OPEN_PATH):  # warm up; every token is verified once
                 await wrk(measured, script, path, 2, 64)
             for connections in plan.connections:
-                without, having = [], []
+                without: list[Figures] = []
+                having: list[Figures] = []
                 for _ in range(plan.rounds):
                     for path, runs in ((OPEN_PATH, without), (PING[1], having)):
                         runs.append(await wrk(measured, script, path, plan.seconds, connections))
@@ -107,9 +107,8 @@ async def _wire(
                 [
                     await constant(
                         measured,
-                        folder,
                         PING[1],
-                        cookies[0],
+                        cookies,
                         per_second=1200,
                         connections=2500,
                         seconds=plan.seconds * 2,

@@ -10,20 +10,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
-import grpc
 import grpc.aio
 import httpx
 import psutil
-from eco2.auth.v1 import auth_service_pb2
 
 from edge.authz.rules import PING
 from edge.envoy import binary, build
 from mesh.local.ephemeral import EphemeralParts
 from mesh.local.free_ports import PortBlock
 from services.runtime.ports import HOST, env_name, port
+from tests.jwks import jwks
 from tests.signing import Signer
 from tests.wait import until
 
@@ -46,20 +44,6 @@ class Running:
         async with httpx.AsyncClient() as client:
             text = (await client.get(f"{self.metrics_url}/metrics")).text
         return float(next(line.split()[1] for line in text.splitlines() if line.startswith(name)))
-
-
-def jwks(signer: Signer) -> grpc.GenericRpcHandler:
-    """AuthService as far as ext-authz needs it."""
-
-    async def get_jwks(request: Any, context: Any) -> auth_service_pb2.GetJwksResponse:
-        return auth_service_pb2.GetJwksResponse(keys=[signer.jwk])
-
-    handler = grpc.unary_unary_rpc_method_handler(
-        get_jwks,
-        request_deserializer=auth_service_pb2.GetJwksRequest.FromString,
-        response_serializer=auth_service_pb2.GetJwksResponse.SerializeToString,
-    )
-    return grpc.method_handlers_generic_handler("eco2.auth.v1.AuthService", {"GetJwks": handler})
 
 
 @asynccontextmanager

@@ -1,13 +1,16 @@
-"""Load on the edge: wrk as fast as it goes, h2load at a constant rate."""
+"""Load on the edge: wrk as fast as it goes, an open loop at a constant rate."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from urllib.parse import urlsplit
 
+from tests.bench import open_loop
 from tests.bench.authz_edge import Running
 
 WRK_SCRIPT = """
@@ -82,35 +85,28 @@ async def wrk(running: Running, script: Path, path: str, seconds: int, connectio
 
 async def constant(
     running: Running,
-    folder: Path,
     path: str,
-    cookie: str,
+    cookies: Sequence[str],
     *,
     per_second: int,
     connections: int,
     seconds: int,
 ) -> Figures:
-    """A constant rate over HTTP/1.1, whatever the answers do. h2load sends one cookie."""
-    log = folder / "h2load.tsv"
-    log.unlink(missing_ok=True)
+    """A constant rate, whatever the answers do."""
+    url = urlsplit(running.base_url)
     before = cpu_seconds(running)
-    warm_up = 3
-    output = await _output(
-        *("h2load", "--h1", "-t1", f"-c{connections}", f"-D{seconds}", f"--warm-up-time={warm_up}"),
-        *(f"--rps={per_second / connections}", f"--log-file={log}", "-H", f"cookie: {cookie}"),
-        running.base_url + path,
+    answers = await asyncio.to_thread(
+        open_loop.run,
+        *(url.hostname or "", url.port or 80, path, cookies, per_second, connections, seconds),
     )
     after = cpu_seconds(running)
-    rows = [line.split("\t") for line in log.read_text().splitlines()]
-    took = sorted(int(row[2]) / 1000 for row in rows)
-    if not took:
-        raise RuntimeError(output)
-    bad = sum(row[1] != "200" for row in rows)
-    total = len(took) * (seconds + warm_up) / seconds
-    envoy, authz = ((end - start) * 1e6 / total for start, end in zip(before, after, strict=True))
+    took = sorted(1000 * each for each in answers.seconds)
+    envoy, authz = (
+        (end - start) * 1e6 / len(took) for start, end in zip(before, after, strict=True)
+    )
     return Figures(
         len(took) / seconds,
-        bad,
+        answers.bad,
         took[len(took) // 2],
         took[int(len(took) * 0.99)],
         envoy,
