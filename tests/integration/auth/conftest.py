@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from unittest import mock
 
 import pytest
@@ -27,6 +28,15 @@ async def replicas(
     parts: EphemeralParts, auth_database: str
 ) -> AsyncIterator[tuple[Client, Client]]:
     """Two replicas of the auth domain on one database; Kafka is away."""
+    async with two_replicas(parts, auth_database) as made:
+        yield made
+
+
+@asynccontextmanager
+async def two_replicas(
+    parts: EphemeralParts, auth_database: str
+) -> AsyncIterator[tuple[Client, Client]]:
+    """Two replicas on the database of a URL, which is brought up to date."""
     block = PortBlock()
     environ = parts.environ | await migrated(auth_database) | block.table()
     try:
