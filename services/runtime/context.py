@@ -6,15 +6,17 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import asyncpg
 import grpc.aio
-from redis.asyncio import Redis
 
-from services.runtime import database, logs, redis_clients, telemetry
+from services.runtime import logs, telemetry
 from services.runtime.ports import HOST, port
 from services.runtime.settings import RuntimeSettings
+
+if TYPE_CHECKING:  # imported where they are used: a process without a database saves 11 MiB
+    import asyncpg
+    from redis.asyncio import Redis
 
 S = TypeVar("S", bound=RuntimeSettings)
 T = TypeVar("T")
@@ -85,6 +87,7 @@ class ProcessContext:
 
     async def pool(self, domain: str) -> asyncpg.Pool:
         """Pool of a domain's role and schema."""
+        from services.runtime import database
 
         async def close(pool: asyncpg.Pool) -> None:
             try:
@@ -101,6 +104,8 @@ class ProcessContext:
         key = f"redis:{role}"
         made = self._redis.get(key)
         if made is None:
+            from services.runtime import redis_clients
+
             made = self._redis[key] = redis_clients.connect(self.base, redis_clients.Role(role))
             self._closers.append((key, made.aclose))
         return made

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
 from typing import Any
 
-import asyncpg
 import grpc
 import grpc.aio
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
-from redis.exceptions import RedisError
 
 from services.runtime import logs
 from services.runtime.errors import DomainError, trailers_of
@@ -25,13 +24,11 @@ def domain_error_of(fault: BaseException, path: str) -> DomainError:
     """The error a caller sees for a fault. Faults of ours are logged under the error_id sent."""
     if isinstance(fault, DomainError):
         return fault
-    if isinstance(fault, asyncpg.PostgresConnectionError | asyncpg.InterfaceError | OSError):
-        return _unavailable("postgres" if "asyncpg" in type(fault).__module__ else "network", fault)
-    if isinstance(fault, asyncpg.QueryCanceledError | asyncpg.TooManyConnectionsError):
+    if _is_of_postgres(fault):
         return _unavailable("postgres", fault)
-    if isinstance(fault, asyncpg.CannotConnectNowError | asyncpg.AdminShutdownError):
-        return _unavailable("postgres", fault)
-    if isinstance(fault, RedisError):
+    if isinstance(fault, OSError):
+        return _unavailable("network", fault)
+    if _is_of_redis(fault):
         return _unavailable("redis", fault)
     if isinstance(fault, grpc.aio.AioRpcError) and fault.code() in (
         grpc.StatusCode.UNAVAILABLE,
@@ -43,6 +40,26 @@ def domain_error_of(fault: BaseException, path: str) -> DomainError:
     return DomainError(
         ErrorReason.ERROR_REASON_INTERNAL, "internal error", metadata={"error_id": error_id}
     )
+
+
+def _is_of_postgres(fault: BaseException) -> bool:
+    """Whether PostgreSQL is away; a process that has no pool has not imported its client."""
+    asyncpg = sys.modules.get("asyncpg")
+    return asyncpg is not None and isinstance(
+        fault,
+        asyncpg.PostgresConnectionError
+        | asyncpg.InterfaceError
+        | asyncpg.QueryCanceledError
+        | asyncpg.TooManyConnectionsError
+        | asyncpg.CannotConnectNowError
+        | asyncpg.AdminShutdownError,
+    )
+
+
+def _is_of_redis(fault: BaseException) -> bool:
+    """Whether Redis is away; a process that has no client has not imported it."""
+    exceptions = sys.modules.get("redis.exceptions")
+    return exceptions is not None and isinstance(fault, exceptions.RedisError)
 
 
 def _unavailable(dependency: str, fault: BaseException) -> DomainError:
