@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import httpx
+import jwt
 import pytest
 
 from services.cli.app_client import AppClient
+from services.runtime.ports import HOST
+from services.runtime.settings import RuntimeSettings
 from tests.contract.statuses import assert_refused
 from tests.e2e.world import ORIGIN, SETTINGS, World, photo, submit, to_end
+from tests.integration.erasure.traces import in_tables
 from tests.wait import until
 
 pytestmark = pytest.mark.stack
@@ -79,6 +84,49 @@ async def test_deleted_account_is_gone_at_the_edge_and_everywhere_behind_it(
         return (await http.get(picture)).status_code == 404
 
     await until(erased, within_seconds=20, what="the photo to be gone")
+
+
+async def test_what_is_submitted_while_an_account_goes_is_erased_too(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    headers = await headers_of(world, "busy")
+    user_id = jwt.decode(headers["authorization"][7:], options={"verify_signature": False})["sub"]
+    async with AppClient(world.stack.base_url, headers["authorization"][7:]) as app:
+        picture = await photo(app)
+    accepted = 0
+
+    async def keep_submitting() -> None:
+        nonlocal accepted
+        status = 0
+        while status != 401:
+            answer = await http.post("/api/v1/scan", json={"image_url": picture}, headers=headers)
+            status = answer.status_code
+            accepted += status == 200
+            await asyncio.sleep(0.05)
+
+    busy = [asyncio.create_task(keep_submitting()) for _ in range(2)]
+    await until(lambda: accepted >= 4, what="submissions")
+    before = accepted
+    assert (await http.delete(ME, headers=headers)).status_code == 204
+    async with asyncio.timeout(10):
+        await asyncio.gather(*busy)
+    assert accepted >= before
+    settings = RuntimeSettings()
+    database = await asyncpg.connect(
+        host=HOST,
+        port=world.stack.port("postgres"),
+        user=settings.postgres_admin_user,
+        password=settings.postgres_password.get_secret_value(),
+        database="eco2",
+    )
+    try:
+
+        async def nowhere() -> bool:
+            return not await in_tables(database, [user_id])
+
+        await until(nowhere, within_seconds=20, what="everything to be gone")
+    finally:
+        await database.close()
 
 
 async def test_streams_over_the_limit_are_429_and_readable(
