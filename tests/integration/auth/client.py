@@ -51,7 +51,7 @@ class Client:
 
     async def issue(self, user_id: str, device_id: str = "") -> pb.IssueSessionResponse:
         """A session of a user."""
-        return await self.auth.IssueSession(  # type: ignore[no-any-return]
+        return await self.auth.IssueSession(
             pb.IssueSessionRequest(
                 user_id=user_id, provider="google", device_id=device_id, user_agent="browser"
             )

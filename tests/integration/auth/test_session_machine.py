@@ -96,7 +96,7 @@ def test_no_story_breaks_a_promise_on_postgres(
         pass
 
     Machine.world = world
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=8,

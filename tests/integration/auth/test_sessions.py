@@ -33,8 +33,9 @@ async def refusal(call: Awaitable[Any]) -> tuple[str, str]:
     """Reason and HTTP status of a call that must fail."""
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await call
-    trailers = dict(refused.value.trailing_metadata() or ())
-    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])  # type: ignore[arg-type]
+    metadata: Any = refused.value.trailing_metadata()
+    trailers: dict[str, Any] = dict(metadata)
+    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
     info = error_details_pb2.ErrorInfo()
     detail: any_pb2.Any = status.details[0]
     detail.Unpack(info)

@@ -68,7 +68,7 @@ def test_no_story_breaks_a_promise(runner: asyncio.Runner, monkeypatch: pytest.M
     class Machine(SessionMachine):
         world = MemoryWorld(runner)
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=1 + STEPS * 13 // (10 * STORY),  # a story may end before its last step
