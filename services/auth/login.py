@@ -31,7 +31,7 @@ from services.auth.visitor import Headers
 from services.runtime import logs, reply
 from services.runtime.errors import DomainError
 from services.runtime.interceptors.errors import domain_error_of
-from services.runtime.limits import RateLimiter
+from services.runtime.limits import RateLimiter, network_of
 
 log = logs.get(__name__)
 
@@ -117,7 +117,7 @@ class LoginHandlers:
         provider = request.provider if request.provider in PROVIDERS else "unknown"
         try:
             async with asyncio.timeout(CALLBACK_SECONDS):
-                await self._callbacks.check(headers.visitor().address)
+                await self._callbacks.check(network_of(headers.visitor().address))
                 login = await self._states.take(request.state)
                 origin = (login and login.frontend_origin) or origin
                 issued = await self._signed_in(request, login, headers)
@@ -144,7 +144,7 @@ class LoginHandlers:
     async def _started(
         self, request: pb.StartLoginRequest | pb.GetAuthorizationUrlRequest, headers: Headers
     ) -> Started:
-        await self._starts.check(headers.visitor().address)
+        await self._starts.check(network_of(headers.visitor().address))
         provider = PROVIDERS[request.provider]
         registration = self._registration(provider)
         origin = self._origin(request, headers)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ipaddress
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -124,6 +125,21 @@ class RateLimiter:
             )
             return 0.0
         return int(left) / 1e6
+
+
+def network_of(address: str) -> str:
+    """Whom a client address stands for: itself, or for IPv6 its /64, which one client has alone and
+    can take any address of. What is no address stays as it is.
+    """
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
 
 
 def key_of(limit: Limit, subject: str) -> str:

@@ -2,7 +2,8 @@
 
 The sessions end first, and with them whatever the user could still begin; after a pause for what is
 under way the other domains are asked. Each of them removes what there is and is content when there
-is nothing, so that a fact may be delivered any number of times and a half is taken up again.
+is nothing, so that a fact may be delivered any number of times and a half is taken up again. A fact
+whose attempts are used up is replayed from the dead letter queue (``eco2 work dlq``).
 """
 
 from __future__ import annotations
@@ -94,6 +95,12 @@ class Erasure:
         return True
 
 
+async def give_up(record: Record[identity_events_pb2.UserDeleted], reason: str) -> None:
+    """Say that a user is not wholly erased yet, before the fact waits as a dead letter."""
+    _ERASURES.labels("all", "dead").inc()
+    log.error("a user is not erased yet", user_id=record.key, reason=reason)
+
+
 def calling(method: Any, request: Callable[..., Any]) -> Erase:
     """Calls the EraseUser of a domain."""
 
@@ -124,6 +131,7 @@ async def build(context: ProcessContext) -> Component:
         connection=Connection.from_settings(settings),
         producer=await shared_producer(context),
         max_in_flight=MAX_IN_FLIGHT,
+        on_dead=give_up,
         timeout_seconds=settings.erasure_settle_seconds + 2 * CALL_SECONDS + 5,
     )
     return Component(
