@@ -19,6 +19,7 @@ from services.auth.oauth_settings import OAuthSettings
 from services.auth.service import AuthService
 from services.auth.settings import AuthSettings
 from services.auth.store import SessionStore
+from services.auth.sweeper import Sweeper
 from services.runtime import database
 from services.runtime.component import Background, Component, GrpcService
 from services.runtime.context import ProcessContext
@@ -83,6 +84,7 @@ async def build(context: ProcessContext) -> Component:
             Background(name="auth-outbox", run=Relay("auth", pool, send).run),
             Background(name="auth-keys", run=keyring.run),
             Background(name="auth-logouts", run=logout.run),
+            Background(name="auth-sweeper", run=Sweeper(pool, settings).run),
         ),
         checks={"postgres": partial(database.check, pool), "keys": has_keys},
         close=close,

@@ -37,6 +37,12 @@ class AuthSettings(RuntimeSettings):
     key_poll_seconds: float = Field(default=2.0, gt=0)
     """How often a replica looks for keys that another one has published or promoted."""
 
+    ended_session_days: int = Field(default=7, ge=0)
+    """How long a session is kept after its last token has ended."""
+
+    login_audit_days: int = Field(default=180, ge=1)
+    """How long it is kept who signed in when and where, and how sessions ended."""
+
     cookie_domain: str = ""
     """``Domain`` of the session cookies, for example ``.dev.growbin.app``; left out when empty."""
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from http.cookies import Morsel, SimpleCookie
+from typing import Any
 
+import grpc.aio
+import pytest
 from eco2.auth.v1 import auth_service_pb2 as pb
 from eco2.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from eco2.users.v1 import users_service_pb2 as users_pb
 from eco2.users.v1.users_service_pb2_grpc import UsersServiceStub
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from services.runtime.context import ProcessContext
 
@@ -80,3 +86,16 @@ def _answer(body: object, metadata: object) -> Answer:
         cookies.update(SimpleCookie(line))
     status = dict(pairs).get("x-http-status", "200")
     return Answer(body, status, cookies, lines)
+
+
+async def refusal(call: Awaitable[Any]) -> tuple[str, str]:
+    """Reason and HTTP status of a call that must fail."""
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    metadata: Any = refused.value.trailing_metadata()
+    trailers: dict[str, Any] = dict(metadata)
+    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
+    info = error_details_pb2.ErrorInfo()
+    detail: any_pb2.Any = status.details[0]
+    detail.Unpack(info)
+    return info.reason, str(trailers["x-http-status"])

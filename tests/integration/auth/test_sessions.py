@@ -1,45 +1,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 import uuid
-from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Iterator
-from hashlib import sha256
-from hmac import digest
-from typing import Any
+from collections.abc import Iterator
+from datetime import UTC, timedelta
 
-import grpc
-import grpc.aio
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from eco2.auth.v1 import auth_service_pb2 as pb
 from eco2.pipeline.v1.identity_events_pb2 import SessionRevoked
-from google.protobuf import any_pb2
-from google.rpc import error_details_pb2, status_pb2
 
-from tests.integration.auth.client import Client, Metadata
+from services.auth.settings import AuthSettings
+from services.auth.sweeper import Sweeper
+from tests.integration.auth.client import Client, Metadata, refusal
 from tests.serving import row
 
 pytestmark = pytest.mark.parts
 
 Replicas = tuple[Client, Client]
-
-
-async def refusal(call: Awaitable[Any]) -> tuple[str, str]:
-    """Reason and HTTP status of a call that must fail."""
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await call
-    metadata: Any = refused.value.trailing_metadata()
-    trailers: dict[str, Any] = dict(metadata)
-    status = status_pb2.Status.FromString(trailers["grpc-status-details-bin"])
-    info = error_details_pb2.ErrorInfo()
-    detail: any_pb2.Any = status.details[0]
-    detail.Unpack(info)
-    return info.reason, str(trailers["x-http-status"])
 
 
 async def age_rotations(client: Client, session_id: str, seconds: float) -> None:
@@ -286,38 +265,19 @@ async def test_an_erased_user_leaves_nothing_but_the_news_of_it(replicas: Replic
     assert (await revocation(client, last.session_id)).reason == "erased"
 
 
-async def test_forged_tokens_neither_refresh_nor_log_anybody_out(replicas: Replicas) -> None:
+async def test_sessions_and_records_are_forgotten_in_time(replicas: Replicas) -> None:
     client, _ = replicas
+    pool = await client.context.pool("auth")
     _, session = await client.sign_in()
-    header, payload, signature = session.refresh_token.split(".")
-    jwks = (await client.auth.GetJwks(pb.GetJwksRequest())).keys[0]
-    public = jwt.PyJWK({"kty": "RSA", "alg": "RS256", "n": jwks.n, "e": jwks.e}).key
-    claims = jwt.decode(session.refresh_token, options={"verify_signature": False})
-    forged = forgeries(header, payload, signature, claims, public, jwks.kid)
-    for name, token in forged.items():
-        assert await refusal(client.refresh(token)) == ("TOKEN_INVALID", "401"), name
-        await client.logout((("cookie", f"s_refresh={token}; s_access={token}"),))
-    assert (await client.refresh(session.refresh_token)).status == "201"
-
-
-def forgeries(
-    header: str, payload: str, signature: str, claims: dict[str, Any], public: Any, kid: str
-) -> dict[str, str]:
-    def encoded(document: dict[str, Any]) -> str:
-        return urlsafe_b64encode(json.dumps(document).encode()).rstrip(b"=").decode()
-
-    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    symmetric = f"{encoded({'alg': 'HS256', 'typ': 'JWT', 'kid': kid})}.{payload}"
-    mac = urlsafe_b64encode(digest(pem, symmetric.encode(), sha256)).rstrip(b"=").decode()
-    own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return {
-        "alg none": f"{encoded({'alg': 'none', 'typ': 'JWT', 'kid': kid})}.{payload}.e30",
-        "alg none, no signature": f"{encoded({'alg': 'none', 'kid': kid})}.{payload}.",
-        "HS256 with the public key": f"{symmetric}.{mac}",
-        "another key under our kid": jwt.encode(claims, own, "RS256", headers={"kid": kid}),
-        "an unknown kid": jwt.encode(claims, own, "RS256", headers={"kid": "mine"}),
-        "no kid": jwt.encode(claims, own, "RS256"),
-        "another payload": f"{header}.{encoded({**claims, 'jti': str(uuid.uuid4())})}.{signature}",
-        "oversized": f"{header}.{payload}.{signature}" + "A" * 30_000,
-        "not a JWT": "null",
-    }
+    key = uuid.UUID(session.session_id)
+    sweeper, end = Sweeper(pool, AuthSettings()), session.refresh_expires_at.ToDatetime(UTC)
+    kept = "SELECT count(*) FROM sessions WHERE id = $1"
+    records = "SELECT count(*) FROM login_audits WHERE session_id = $1"
+    async with pool.acquire() as connection, connection.transaction():
+        await sweeper.sweep(connection, end + timedelta(days=6))
+        assert await connection.fetchval(kept, key) == 1
+        await sweeper.sweep(connection, end + timedelta(days=8))
+        assert await connection.fetchval(kept, key) == 0
+        assert await connection.fetchval(records, key) == 1
+        await sweeper.sweep(connection, end + timedelta(days=181))
+        assert await connection.fetchval(records, key) == 0
