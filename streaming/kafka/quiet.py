@@ -9,7 +9,7 @@ from typing import Final
 WINDOW_SECONDS: Final = 10.0
 
 _LOGGERS: Final = (
-    "aiokafka.client",
+    "aiokafka",  # of its client
     "aiokafka.conn",
     "aiokafka.consumer.fetcher",
     "aiokafka.consumer.group_coordinator",
