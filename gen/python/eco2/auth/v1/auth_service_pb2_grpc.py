@@ -131,7 +131,7 @@ class AuthServiceServicer:
         """Refresh rotates the session of the refresh cookie and sets both cookies: 201 with the body
         `null`. A token that was rotated moments ago gets the same successor again.
         Errors: REFRESH_TOKEN_REQUIRED, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED,
-        TOKEN_TYPE_MISMATCH, USER_NOT_FOUND.
+        TOKEN_TYPE_MISMATCH.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME the body is a literal null
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE the body is a literal null
         """
