@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 
 import pytest
+from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from prometheus_client import REGISTRY
 
-from edge.authz.decision import Deny, NeedKey, Request
-from tests.unit.authz.test_wires_agree import NOW, SIGNER, UNKNOWN, authorizer
+from edge.authz.decision import ANONYMOUS, Allow, Deny, NeedKey, Request
+from tests.unit.authz.test_wires_agree import ENDED, NOW, SIGNER, UNKNOWN, authorizer
 
 ME = "/api/v1/users/me"
 GOOD = SIGNER.sign(SIGNER.claims(NOW))
@@ -76,3 +77,41 @@ def test_no_log_line_holds_a_token(caplog: pytest.LogCaptureFixture) -> None:
         text = repr(record.__dict__)
         assert GOOD[:40] not in text
         assert EXPIRED[-40:] not in text
+
+
+def test_a_decision_that_took_too_long_is_a_refusal() -> None:
+    times = iter([0.0, 2.0, 10.0, 11.9])
+    decided = authorizer(budget_seconds=2.0, timer=lambda: next(times))
+    late = decided.decide_at_once(asked(GOOD))
+    assert isinstance(late, Deny)
+    assert late.reason == ErrorReason.ERROR_REASON_AUTHORIZATION_UNAVAILABLE
+    assert isinstance(decided.decide_at_once(asked(GOOD)), Allow)
+
+
+def test_dry_run_counts_and_logs_but_passes_without_an_identity(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    decided = authorizer(dry_run=True)
+    labels = {"result": "dry_run", "reason": "TOKEN_EXPIRED"}
+    before = sample("ext_authz_requests_total", **labels)
+    with caplog.at_level(logging.INFO, "edge.authz"):
+        assert decided.decide_at_once(asked(EXPIRED, "req-9")) == ANONYMOUS
+    assert sample("ext_authz_requests_total", **labels) == before + 1
+    (record,) = caplog.records
+    assert record.__dict__["eco2_fields"]["reason"] == "TOKEN_EXPIRED"
+    allowed = decided.decide_at_once(asked(GOOD))
+    assert isinstance(allowed, Allow)
+    assert allowed.caller is not None
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/eco2.auth.v1.AuthService/IssueSession"])
+def test_dry_run_opens_no_unknown_or_internal_route(path: str) -> None:
+    decision = authorizer(dry_run=True).decide_at_once(Request("POST", path))
+    assert isinstance(decision, Deny)
+
+
+def test_revoked_tokens_are_counted() -> None:
+    before = sample("ext_authz_blacklist_hits_total")
+    decision = authorizer().decide_at_once(asked(SIGNER.sign(ENDED)))
+    assert isinstance(decision, Deny)
+    assert sample("ext_authz_blacklist_hits_total") == before + 1
