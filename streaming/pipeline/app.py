@@ -23,7 +23,7 @@ from services.runtime.context import ProcessContext
 from services.runtime.objectstore import ObjectStore, ObjectStoreSettings
 from streaming import knowledge
 from streaming.kafka.connection import Connection, KafkaSettings
-from streaming.kafka.consumer import Record, Runner
+from streaming.kafka.consumer import Record, Runner, Timing
 from streaming.kafka.producer import Producer, shared_producer
 from streaming.kafka.topics import Topic
 from streaming.model.factory import build_models
@@ -39,6 +39,10 @@ from streaming.progress.turn import Turns
 GROUP: Final = "pipeline"
 
 STAGES: Final = ("vision", "rule", "answer", "reward")
+
+PACE_SECONDS: Final = 0.05
+"""Shortest time between two polls that brought records. A scan takes four hops and ten seconds: it
+can spare the 50 ms, and a fetch serves more of them."""
 
 _HANDLER_MARGIN_SECONDS: Final = 60.0
 """A handler may wait for the model until its job's deadline; the runner's own limit lies above."""
@@ -119,6 +123,7 @@ class StageSet:
                 },
                 timeout_seconds=settings.job_seconds + _HANDLER_MARGIN_SECONDS,
                 on_dead=self._dead,
+                timing=Timing(pace_seconds=PACE_SECONDS),
             )
         return self._runner
 
