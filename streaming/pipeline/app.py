@@ -29,6 +29,7 @@ from streaming.kafka.topics import Topic
 from streaming.model.factory import build_models
 from streaming.model.models import Models
 from streaming.model.settings import ModelSettings
+from streaming.pipeline.catalogue import Catalogue
 from streaming.pipeline.endings import Endings
 from streaming.pipeline.settings import PipelineSettings
 from streaming.pipeline.stage import Stage
@@ -187,7 +188,10 @@ class StageSet:
             self._settings,
             self._producer,
             scan=self._scan,
-            character=CharacterServiceStub(self._context.channel("character")),
+            catalogue=Catalogue(
+                CharacterServiceStub(self._context.channel("character")),
+                self._settings.catalogue_seconds,
+            ),
         )
         return RewardStage.topic, stage
 

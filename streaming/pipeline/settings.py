@@ -45,3 +45,6 @@ class PipelineSettings(RuntimeSettings):
 
     reward_enabled: bool = True
     """Whether scans earn characters."""
+
+    catalogue_seconds: float = Field(default=60.0, ge=0)
+    """Age up to which an answer of the character service is used again."""
