@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar
 
 import grpc.aio
@@ -86,7 +87,8 @@ class Forwarding(Stage, Generic[M]):
             keep = member.SerializeToString() if self.keeps_outcome and not kept else None
             try:
                 event = turn.event(progress.COMPLETED)
-                if not await self._turns.finish(turn, checkpoint=keep, event=event):
+                finish = partial(self._turns.finish, turn, checkpoint=keep, event=event)
+                if not await self._patiently(finish):
                     self._count("fenced")
                     return
             except ProgressUnavailable as error:
