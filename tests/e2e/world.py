@@ -205,17 +205,20 @@ async def to_end(
 ) -> Watch:
     """Read to the end of the job, coming back as a browser does when the connection breaks."""
     watch = watch or Watch()
-    async with asyncio.timeout(within_seconds):
-        while not watch.events or watch.last.name not in ENDED:
-            try:
-                await read(app, job, watch)
-            except AppError as error:
-                if error.status < 500:
-                    raise
-                watch.refused.append(error.status)
-                await asyncio.sleep(0.1)  # a browser's pause before it reconnects
-            except (aiohttp.ClientError, TimeoutError):
-                await asyncio.sleep(0.1)
+    try:
+        async with asyncio.timeout(within_seconds):
+            while not watch.events or watch.last.name not in ENDED:
+                try:
+                    await read(app, job, watch)
+                except AppError as error:
+                    if error.status < 500:
+                        raise
+                    watch.refused.append(error.status)
+                    await asyncio.sleep(0.1)  # a browser's pause before it reconnects
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"job {job.job_id} has not ended: {watch.steps()}") from None
     return watch
 
 
