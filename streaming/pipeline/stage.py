@@ -100,7 +100,7 @@ class Stage(ABC):
         return float("inf")
 
     def _count(self, outcome: str) -> None:
-        metrics.JOBS.labels(self.name, outcome).inc()
+        metrics.jobs(self.name, outcome).inc()
 
     async def _fail(self, task: scan_task_pb2.ScanTask, reason: str) -> None:
         self._count("failed")
