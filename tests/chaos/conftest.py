@@ -8,7 +8,6 @@ import pytest
 
 from tests.e2e.world import World, running_world
 
-
 SETTINGS = {
     "ECO2_JOB_DEADLINE_SECONDS": "180",
     # Below this, watchers learn how a job ended from the scan service while the worker that was
