@@ -22,19 +22,19 @@ async def serving(
     builders: Sequence[Builder], environ: Mapping[str, str]
 ) -> AsyncIterator[ProcessContext]:
     """Serve gRPC components under `environ`; the context reaches them as other domains would."""
-    with mock.patch.dict(os.environ, environ):
+    with mock.patch.dict(os.environ, environ):  # read while things are made, and never later
         context = ProcessContext(RuntimeSettings())
         components = [await build(context) for build in builders]
         server = GrpcServer(context.base, components, Health(components))
         await server.start()
-        try:
-            yield context
-        finally:
-            await server.stop(0)
-            for component in reversed(components):
-                if component.close is not None:
-                    await component.close()
-            await context.close()
+    try:
+        yield context
+    finally:
+        await server.stop(0)
+        for component in reversed(components):
+            if component.close is not None:
+                await component.close()
+        await context.close()
 
 
 async def migrated(url: str) -> dict[str, str]:
