@@ -83,9 +83,10 @@ class OfflineProvider:
         started = time.monotonic()
         question = question[:MOST_WORDS]
         match = self._knowledge.match(question)
-        if words.is_about_a_part(match, question, self._lexicon.parts):
-            match = words.NOTHING
         reading = await self.read(image)
+        seen = reading.verdict.middle
+        if words.is_about_a_part(match, question, self._lexicon.parts, seen):
+            match = words.NOTHING
         told = words.combined(reading.verdict, self._lexicon.classes, match)
         unclassified = self._knowledge.taxonomy.unclassified
         said = words.tags_said(question)
