@@ -26,7 +26,7 @@ async def serving(
 
     What they do in the background is left to the test, unless `background`.
     """
-    with mock.patch.dict(os.environ, environ):
+    with mock.patch.dict(os.environ, environ):  # read while things are made, and never later
         context = ProcessContext(RuntimeSettings())
         components = [await build(context) for build in builders]
         server = GrpcServer(context.base, components, Health(components))
@@ -37,18 +37,18 @@ async def serving(
             for work in component.background
             if background
         ]
-        try:
-            yield context
-            assert not [task for task in tasks if task.done()], "background work ended"
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await server.stop(0)
-            for component in reversed(components):
-                if component.close is not None:
-                    await component.close()
-            await context.close()
+    try:
+        yield context
+        assert not [task for task in tasks if task.done()], "background work ended"
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.stop(0)
+        for component in reversed(components):
+            if component.close is not None:
+                await component.close()
+        await context.close()
 
 
 async def migrated(url: str) -> dict[str, str]:

@@ -24,11 +24,23 @@ exists() { [ -e "$1" ]; }
 missing=''
 need() { missing="$missing $1"; }
 
+# ECO2_PYTHON, else the system's own where it is new enough, else the first on the PATH. Debian and
+# Ubuntu build theirs with profile-guided optimisation: 15 to 18 % less CPU than a plain build of
+# the same version.
+choose_python() {
+    python=${ECO2_PYTHON:-}
+    [ -z "$python" ] || return 0
+    for python in /usr/bin/python3 python3; do
+        "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && return 0
+    done
+}
+
 # Asked for by what is missing, not by package: a JRE or PostgreSQL from elsewhere is as good.
 find_missing() {
     missing=''
     command -v setpriv >/dev/null || need util-linux
-    python3 -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
+    choose_python
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || need python3-venv
     command -v java >/dev/null || need default-jre-headless
     command -v mvn >/dev/null || need maven
     exists /usr/lib/postgresql/*/bin/initdb || need postgresql
@@ -112,10 +124,11 @@ system_packages() {
 # The stamp is written last and names what it stands for: without it, or with another lock file,
 # interpreter or place (a moved checkout), the environment is not complete.
 python_packages() {
-    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        fail "Python 3.11 or newer is needed; python3 is $(python3 -V 2>&1)"
+    choose_python
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "Python 3.11 or newer is needed; $python is $("$python" -V 2>&1)"
     stamp=$venv/eco2-complete
-    place="$(python3 -V) $(pwd)"
+    place="$("$python" -VV) $(pwd)"
     content="$place $(sha256sum <"$lock")"
     if [ "$(cat "$stamp" 2>/dev/null)" = "$content" ]; then
         say 'Python packages' 'complete'
@@ -123,10 +136,10 @@ python_packages() {
     fi
     if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         say 'Python packages' "making $venv"
-        python3 -m venv --clear "$venv"
+        "$python" -m venv --clear "$venv"
     elif [ -f "$stamp" ] && ! grep -qF "$place" "$stamp"; then
         say 'Python packages' "making $venv again (it was made for another place or Python)"
-        python3 -m venv --clear "$venv"
+        "$python" -m venv --clear "$venv"
     fi
     rm -f "$stamp"
     say 'Python packages' "installing from $lock"

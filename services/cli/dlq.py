@@ -15,7 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from streaming.kafka.connection import Connection
-from streaming.kafka.deadletters import DeadLetter, DeadLetterError, open_queues
+from streaming.kafka.deadletters import (
+    BrokersAwayError,
+    DeadLetter,
+    DeadLetterError,
+    open_queues,
+)
 from streaming.kafka.producer import DeliveryError, Producer
 from streaming.kafka.reprocess import replay as send_again
 from streaming.kafka.reprocess import replay_waiting
@@ -136,7 +141,14 @@ def _print(table: Table) -> None:
 def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
-    except (DeadLetterError, DeliveryError) as error:
+    except (BrokersAwayError, DeliveryError) as error:
+        typer.echo(
+            f"Kafka at {KafkaSettings().kafka_bootstrap} can't be used: {error}. "
+            "Start it with `make up`, or set ECO2_KAFKA_BOOTSTRAP.",
+            err=True,
+        )
+        raise typer.Exit(1) from None
+    except DeadLetterError as error:
         typer.echo(f"eco2 dlq: {error}", err=True)
         raise typer.Exit(1) from None
 

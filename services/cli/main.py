@@ -5,6 +5,7 @@ Sub-commands load on use: ``eco2 serve`` must not pay for what ``eco2 demo`` imp
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
@@ -91,6 +92,9 @@ def _root(
 
 def main() -> None:
     """Entry point of the ``eco2`` command."""
+    # What a client library warns of, the commands say themselves; processes that serve or work set
+    # their own logging up.
+    logging.getLogger().addHandler(logging.NullHandler())
     app(prog_name="eco2")
 
 

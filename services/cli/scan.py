@@ -78,6 +78,10 @@ def run_or_explain(job: Any) -> Any:
         typer.echo(f"eco2: {error}", err=True)
     except (aiohttp.ClientConnectionError, grpc.aio.AioRpcError, TimeoutError):
         typer.echo("eco2: the edge does not answer; start the stack with `make up`", err=True)
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+        typer.echo("eco2: the base URL is not one of http or https", err=True)
+    except (aiohttp.ClientError, ValueError) as error:
+        typer.echo(f"eco2: the edge's answer can't be read: {error}", err=True)
     except KeyboardInterrupt:
         typer.echo("eco2: interrupted", err=True)
     raise typer.Exit(1)

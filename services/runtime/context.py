@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -41,9 +41,10 @@ CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
 )
 
 
-def target_of(domain: str) -> str:
+def target_of(domain: str, environ: Mapping[str, str] | None = None) -> str:
     """Address of a domain's gRPC server: ``ECO2_GRPC_<DOMAIN>`` or this machine's port for it."""
-    return os.environ.get(f"ECO2_GRPC_{domain.upper()}") or f"{HOST}:{port(domain)}"
+    given = os.environ if environ is None else environ
+    return given.get(f"ECO2_GRPC_{domain.upper()}") or f"{HOST}:{port(domain, given)}"
 
 
 class ProcessContext:
@@ -51,6 +52,7 @@ class ProcessContext:
 
     def __init__(self, settings: RuntimeSettings) -> None:
         self.base = settings
+        self._environ = dict(os.environ)  # addresses are read with the settings, and never later
         self._settings: dict[type[RuntimeSettings], RuntimeSettings] = {type(settings): settings}
         self._shared: dict[str, asyncio.Task[Any]] = {}
         self._redis: dict[str, Redis] = {}
@@ -115,7 +117,7 @@ class ProcessContext:
         made = self._channels.get(domain)
         if made is None:
             made = self._channels[domain] = grpc.aio.insecure_channel(
-                target_of(domain),
+                target_of(domain, self._environ),
                 options=CHANNEL_OPTIONS,
                 interceptors=telemetry.client_interceptors(),
             )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import asyncpg
 
@@ -61,4 +62,5 @@ async def _term(
                 log.exception("a pass failed", work=name)
             await asyncio.sleep(every_seconds)
     finally:
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # the pool has taken a lost connection back already
+            connection.terminate()

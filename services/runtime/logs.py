@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 ECS_VERSION = "8.11.0"
 _FIELDS = "eco2_fields"
@@ -118,6 +118,13 @@ def get(name: str) -> Log:
     return Log(logging.getLogger(name))
 
 
+_NOISY: Final = (
+    *("aiokafka", "kafka", "botocore", "urllib3", "openai", "asyncio"),
+    *("httpx", "httpx2"),  # a line a call; the second one is what the OpenAI client brings
+)
+"""Libraries whose notes at INFO are of no use to whoever runs this."""
+
+
 def configure(service: str, environment: str, level: str) -> None:
     """Send all logging of this process to stderr as JSON."""
     handler = logging.StreamHandler(sys.stderr)
@@ -125,5 +132,5 @@ def configure(service: str, environment: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("aiokafka", "kafka", "botocore", "urllib3", "httpx", "openai", "asyncio"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

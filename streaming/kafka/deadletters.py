@@ -37,6 +37,10 @@ class DeadLetterError(Exception):
     """Brokers are away, or what was asked for does not exist; the text says which."""
 
 
+class BrokersAwayError(DeadLetterError):
+    """Brokers are away."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
     """One record of a dead letter queue or of the archive."""
@@ -231,7 +235,7 @@ async def open_queues(connection: Connection | str, names: Iterable[str]) -> Asy
         await consumer.start()
         yield Queues(consumer, partitions)
     except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-        raise DeadLetterError(f"Kafka: {str(error) or type(error).__name__}") from error
+        raise BrokersAwayError(str(error) or type(error).__name__) from error
     finally:
         await consumer.stop()
 
@@ -244,7 +248,7 @@ async def _partitions_of(
         await admin.start()
         known = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
     except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
-        raise DeadLetterError(f"Kafka: {str(error) or type(error).__name__}") from error
+        raise BrokersAwayError(str(error) or type(error).__name__) from error
     finally:
         await admin.close()
     missing = [name for name in names if name not in known]

@@ -4,7 +4,8 @@ The compressed picture is copied byte for byte; only segments and chunks that ca
 are left out. What is needed to draw it right stays: colour profile, Adobe transform, animation, and
 the orientation, which is written anew as an Exif block with that one entry.
 
-Formats: JPEG (ITU T.81, Exif 2.32), PNG (W3C PNG 3rd edition, chunk ``eXIf``), WebP (RFC 9649).
+Formats: JPEG (ITU T.81, Exif 2.32), PNG (W3C PNG 3rd edition, chunk ``eXIf``), WebP (RFC 9649) and
+GIF (CompuServe GIF89a).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _SHORT: Final = 3
 
 
 class NotAPhotoError(ValueError):
-    """The bytes are not a whole JPEG, PNG or WebP."""
+    """The bytes are not a whole JPEG, PNG, WebP or GIF."""
 
 
 def strip(data: bytes) -> bytes:
@@ -45,9 +46,11 @@ def strip(data: bytes) -> bytes:
             return b"".join(_png(data))
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
             return _webp(data)
+        if data[:6] in (b"GIF87a", b"GIF89a"):
+            return b"".join(_gif(data))
     except (struct.error, IndexError) as error:
         raise NotAPhotoError("the file ends too early") from error
-    raise NotAPhotoError("neither JPEG nor PNG nor WebP")
+    raise NotAPhotoError("neither JPEG nor PNG nor WebP nor GIF")
 
 
 def _jpeg(data: bytes) -> Iterator[bytes]:
@@ -170,6 +173,34 @@ def _flags(header: bytes, exif: bytes) -> bytes:
     """The extended header with the flags of what was left out cleared."""
     flags = header[0] & ~(_WEBP_EXIF_FLAG | _WEBP_XMP_FLAG)
     return bytes((flags | (_WEBP_EXIF_FLAG if exif else 0),)) + header[1:]
+
+
+def _gif(data: bytes) -> Iterator[bytes]:
+    at = 13 + _colour_table(data[10])
+    yield data[:at]
+    while True:
+        start, kind = at, data[at]
+        if kind == 0x3B:  # trailer
+            yield data[at : at + 1]
+            return
+        if kind == 0x2C:  # an image: descriptor, colour table, code size, data
+            at += 10 + _colour_table(data[at + 9]) + 1
+            keep = True
+        elif kind == 0x21:  # an extension: timing and looping are kept, comments and the rest not
+            keep = data[at + 1] == 0xF9 or data[at + 3 : at + 14] == b"NETSCAPE2.0"
+            at += 2
+        else:
+            raise NotAPhotoError("no GIF block where one is due")
+        while data[at]:  # sub-blocks up to an empty one
+            at += 1 + data[at]
+        at += 1
+        if keep:
+            yield data[start:at]
+
+
+def _colour_table(flags: int) -> int:
+    """Bytes of the colour table that a GIF's flag byte announces."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _orientation(tiff: bytes) -> int | None:

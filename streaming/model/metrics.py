@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -41,17 +42,40 @@ def count_error(provider: str, kind: str, error: ModelError) -> None:
     CALLS.labels(provider, kind, type(error).__name__).inc()
 
 
+class _Series(NamedTuple):
+    """The series of one provider, kind of call and model: finding them costs more than counting."""
+
+    ok: Counter
+    seconds: Histogram
+    input: Counter
+    cached: Counter
+    output: Counter
+    cost: Counter
+
+
+@lru_cache(maxsize=256)
+def _series(provider: str, kind: str, model: str) -> _Series:
+    return _Series(
+        CALLS.labels(provider, kind, "ok"),
+        SECONDS.labels(provider, kind),
+        TOKENS.labels(provider, model, "input"),
+        TOKENS.labels(provider, model, "cached"),
+        TOKENS.labels(provider, model, "output"),
+        COST.labels(provider, model),
+    )
+
+
 def count_success(provider: str, kind: str, model: str, usage: Usage, price: Price | None) -> None:
     """Count a successful call."""
-    CALLS.labels(provider, kind, "ok").inc()
-    SECONDS.labels(provider, kind).observe(usage.latency_seconds)
+    series = _series(provider, kind, model)
+    series.ok.inc()
+    series.seconds.observe(usage.latency_seconds)
     if usage.input_tokens or usage.output_tokens:
-        tokens = TOKENS.labels
-        tokens(provider, model, "input").inc(usage.input_tokens - usage.cached_input_tokens)
-        tokens(provider, model, "cached").inc(usage.cached_input_tokens)
-        tokens(provider, model, "output").inc(usage.output_tokens)
+        series.input.inc(usage.input_tokens - usage.cached_input_tokens)
+        series.cached.inc(usage.cached_input_tokens)
+        series.output.inc(usage.output_tokens)
         if price is not None:
-            COST.labels(provider, model).inc(price.cost(usage))
+            series.cost.inc(price.cost(usage))
 
 
 def watch_breaker(provider: str, breaker: Breaker) -> None:

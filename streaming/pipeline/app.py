@@ -23,12 +23,13 @@ from services.runtime.context import ProcessContext
 from services.runtime.objectstore import ObjectStore, ObjectStoreSettings
 from streaming import knowledge
 from streaming.kafka.connection import Connection, KafkaSettings
-from streaming.kafka.consumer import Record, Runner
+from streaming.kafka.consumer import Record, Runner, Timing
 from streaming.kafka.producer import Producer, shared_producer
 from streaming.kafka.topics import Topic
 from streaming.model.factory import build_models
 from streaming.model.models import Models
 from streaming.model.settings import ModelSettings
+from streaming.pipeline.catalogue import Catalogue
 from streaming.pipeline.endings import Endings
 from streaming.pipeline.settings import PipelineSettings
 from streaming.pipeline.stage import Stage
@@ -39,6 +40,10 @@ from streaming.progress.turn import Turns
 GROUP: Final = "pipeline"
 
 STAGES: Final = ("vision", "rule", "answer", "reward")
+
+PACE_SECONDS: Final = 0.08
+"""Shortest time between two polls that brought records. A scan takes four hops and ten seconds: it
+can spare 40 ms a hop, and a fetch serves more of them. Without load nothing is delayed."""
 
 _HANDLER_MARGIN_SECONDS: Final = 60.0
 """A handler may wait for the model until its job's deadline; the runner's own limit lies above."""
@@ -119,6 +124,7 @@ class StageSet:
                 },
                 timeout_seconds=settings.job_seconds + _HANDLER_MARGIN_SECONDS,
                 on_dead=self._dead,
+                timing=Timing(pace_seconds=PACE_SECONDS),
             )
         return self._runner
 
@@ -182,7 +188,10 @@ class StageSet:
             self._settings,
             self._producer,
             scan=self._scan,
-            character=CharacterServiceStub(self._context.channel("character")),
+            catalogue=Catalogue(
+                CharacterServiceStub(self._context.channel("character")),
+                self._settings.catalogue_seconds,
+            ),
         )
         return RewardStage.topic, stage
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import Counter, Histogram
@@ -9,6 +10,13 @@ from prometheus_client import Counter, Histogram
 JOBS: Final = Counter("pipeline_stage_total", "Jobs by stage and outcome.", ["stage", "outcome"])
 """`outcome`: ``done``, ``resumed`` (from a checkpoint), ``over`` (nothing left to do), ``fenced``,
 ``retried``, ``failed``."""
+
+
+@lru_cache(maxsize=64)
+def jobs(stage: str, outcome: str) -> Counter:
+    """The series of a stage and outcome; finding it costs more than counting."""
+    return JOBS.labels(stage, outcome)
+
 
 SECONDS: Final = Histogram(
     "pipeline_stage_seconds",

@@ -35,7 +35,8 @@ class PipelineSettings(RuntimeSettings):
     """The same for the stages that don't."""
 
     stage_redis_patience_seconds: float = Field(default=5.0, ge=0)
-    """How long a stage waits for Redis before it works without lease and progress."""
+    """How long a stage waits for Redis, before it works without lease and progress, and before it
+    hands a job on without having told."""
 
     job_seconds: float = Field(default=900.0, gt=0)
     """Age at which a job without a deadline of its own is given up."""
@@ -45,3 +46,6 @@ class PipelineSettings(RuntimeSettings):
 
     reward_enabled: bool = True
     """Whether scans earn characters."""
+
+    catalogue_seconds: float = Field(default=60.0, ge=0)
+    """Age up to which an answer of the character service is used again."""

@@ -15,7 +15,8 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from eco2.pipeline.v1 import scan_task_pb2
 
@@ -28,6 +29,8 @@ from streaming.progress.scripts import ProgressUnavailable
 from streaming.progress.turn import Held, Over, Place, Turn, Turns
 
 log = logs.get(__name__)
+
+T = TypeVar("T")
 
 HELD_POLL_SECONDS: Final = 1.0
 """Longest pause between two looks at a lease somebody else holds."""
@@ -97,7 +100,7 @@ class Stage(ABC):
         return float("inf")
 
     def _count(self, outcome: str) -> None:
-        metrics.JOBS.labels(self.name, outcome).inc()
+        metrics.jobs(self.name, outcome).inc()
 
     async def _fail(self, task: scan_task_pb2.ScanTask, reason: str) -> None:
         self._count("failed")
@@ -133,21 +136,31 @@ class Stage(ABC):
             next_stage=self.next_name,
             traceparent=record.traceparent,
         )
-        redis_until = time.monotonic() + self._settings.stage_redis_patience_seconds
         while True:
             try:
-                found = await self._turns.begin(place)
+                found = await self._patiently(lambda: self._turns.begin(place))
             except ProgressUnavailable as error:
-                if time.monotonic() >= redis_until:
-                    log.warning("working without Redis", stage=self.name, error=str(error))
-                    return None
-                await asyncio.sleep(REDIS_POLL_SECONDS)
-                continue
+                log.warning("working without Redis", stage=self.name, error=str(error))
+                return None
             if not isinstance(found, Held):
                 return found
             if time.time() >= self.deadline(task):
                 raise Retryable(failures.LEASE_HELD)
             await asyncio.sleep(min(found.seconds + 0.01, HELD_POLL_SECONDS))
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What Redis answers, asked again while it is away; ProgressUnavailable when it stays away.
+
+        A restart of Redis then costs no event.
+        """
+        until = time.monotonic() + self._settings.stage_redis_patience_seconds
+        while True:
+            try:
+                return await ask()
+            except ProgressUnavailable:
+                if time.monotonic() >= until:
+                    raise
+                await asyncio.sleep(REDIS_POLL_SECONDS)
 
     async def _let_go(self, turn: Turn) -> None:
         try:

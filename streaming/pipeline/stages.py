@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar
 
 import grpc.aio
@@ -29,6 +30,7 @@ from streaming.knowledge import Knowledge
 from streaming.model.guard import Budget
 from streaming.model.models import Models, Photo
 from streaming.pipeline import answer, failures, metrics, reward, rule, vision
+from streaming.pipeline.catalogue import Catalogue
 from streaming.pipeline.endings import CALL_SECONDS, COMPLETED, Endings, last_event
 from streaming.pipeline.settings import PipelineSettings
 from streaming.pipeline.stage import Stage
@@ -37,7 +39,6 @@ from streaming.progress.scripts import ProgressUnavailable
 from streaming.progress.turn import Turn, Turns
 
 if TYPE_CHECKING:
-    from eco2.character.v1.character_service_pb2_grpc import CharacterServiceAsyncStub
     from eco2.scan.v1.scan_service_pb2_grpc import ScanServiceAsyncStub
 
 log = logs.get(__name__)
@@ -86,7 +87,8 @@ class Forwarding(Stage, Generic[M]):
             keep = member.SerializeToString() if self.keeps_outcome and not kept else None
             try:
                 event = turn.event(progress.COMPLETED)
-                if not await self._turns.finish(turn, checkpoint=keep, event=event):
+                finish = partial(self._turns.finish, turn, checkpoint=keep, event=event)
+                if not await self._patiently(finish):
                     self._count("fenced")
                     return
             except ProgressUnavailable as error:
@@ -236,12 +238,12 @@ class RewardStage(Stage):
         producer: Producer,
         *,
         scan: ScanServiceAsyncStub,
-        character: CharacterServiceAsyncStub,
+        catalogue: Catalogue,
     ) -> None:
         super().__init__(turns, endings, settings)
         self._producer = producer
         self._scan = scan
-        self._character = character
+        self._catalogue = catalogue
 
     async def work(self, record: Record[scan_task_pb2.ScanTask], turn: Turn | None) -> None:
         """Complete the job; the result can be read before `done` is published.
@@ -291,7 +293,7 @@ class RewardStage(Stage):
             metrics.REWARDS.labels("none").inc()
             return None
         try:
-            return await self._character.MatchCharacter(reward.question(task), timeout=CALL_SECONDS)
+            return await self._catalogue.match(reward.question(task), CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
             if record.attempt < REWARD_ATTEMPTS:
                 raise

@@ -115,6 +115,7 @@ class ShardTail:
                     _log.warning("progress tail lost Redis", error=str(error))
             finally:
                 self._connected = False
+            _stop_if_cancelled()
             await asyncio.sleep(min(2.0, 0.05 * 2**failures) * random.uniform(0.5, 1.0))
 
     async def _locate(self) -> None:
@@ -140,6 +141,7 @@ class ShardTail:
         last_read = time.clock_gettime(_CLOCK)
         next_check = last_read
         while True:
+            _stop_if_cancelled()
             if time.clock_gettime(_CLOCK) >= next_check:
                 received = await self._check()
                 next_check = time.clock_gettime(_CLOCK) + CHECK_SECONDS
@@ -196,6 +198,17 @@ class ShardTail:
             self._gap(missed, False)
             self._gap(rewound, True)
         return received
+
+
+def _stop_if_cancelled() -> None:
+    """Raise CancelledError when this task was cancelled and the cancellation was lost.
+
+    The Redis client can turn a cancellation that meets its own time-outs into an error, or swallow
+    it (seen with redis-py 8.1); the tail would then follow for ever and keep its process alive.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _entries(reply: Any) -> list[list[Entry]]:

@@ -21,7 +21,7 @@ from services.runtime import logs
 from services.runtime.component import Background, Component
 from services.runtime.context import ProcessContext
 from streaming.kafka.connection import Connection
-from streaming.kafka.consumer import Poison, Record, Retryable, Runner
+from streaming.kafka.consumer import Poison, Record, Retryable, Runner, Timing
 from streaming.kafka.producer import shared_producer
 from streaming.kafka.topics import REWARD_GRANTED
 from streaming.workers.points import Points, PointsSettings
@@ -36,9 +36,10 @@ GROUP: Final = "ownership"
 BATCH_GRANTS: Final = 100
 """Grants of one call; the service takes up to 500."""
 
-BATCH_SECONDS: Final = 0.05
-"""How long a batch waits for more grants: nobody looks at an ownership within that time, and at
-20 scans a second one call does for what would have been one each."""
+BATCH_SECONDS: Final = 0.25
+"""How long a batch waits for more grants. The app shows a new character from the scan's own result
+and lists the owned ones later, so nobody looks within that time; at 25 scans a second six grants
+share one call and one transaction."""
 
 CALL_SECONDS: Final = 10.0
 
@@ -147,6 +148,7 @@ async def build(context: ProcessContext) -> Component:
         producer=await shared_producer(context),
         max_in_flight=BATCH_GRANTS * 2,
         timeout_seconds=CALL_SECONDS * 2,
+        timing=Timing(pace_seconds=BATCH_SECONDS),
     )
     return Component(
         name=GROUP,

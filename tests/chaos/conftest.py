@@ -8,10 +8,17 @@ import pytest
 
 from tests.e2e.world import World, running_world
 
+SETTINGS = {
+    "ECO2_JOB_DEADLINE_SECONDS": "180",
+    # Below this, watchers learn how a job ended from the scan service while the worker that was
+    # about to publish it restarts, and miss the event before.
+    "ECO2_PROGRESS_IDLE_CHECK_SECONDS": "20",
+}
+
 
 @pytest.fixture(scope="session")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """The running stack with a model under control."""
     folder = tmp_path_factory.mktemp("chaos")
-    async with running_world(folder, {"ECO2_JOB_DEADLINE_SECONDS": "180"}) as running:
+    async with running_world(folder, SETTINGS) as running:
         yield running

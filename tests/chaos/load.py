@@ -59,10 +59,14 @@ class User:
 
 
 @asynccontextmanager
-async def users_scanning(world: World, count: int) -> AsyncIterator[list[User]]:
+async def users_scanning(
+    world: World, count: int, *, told_all: bool = True
+) -> AsyncIterator[list[User]]:
     """New users who scan while the body runs; after it every scan of theirs must have ended well.
 
     AssertionError when a scan was lost or told twice, or a character is not owned exactly once.
+    `told_all` is False where Redis is away at times: what could not be published is not told (the
+    `queued` of a submission waits a second at the most), but the end of a job always is.
     """
     stop = asyncio.Event()
     users = [User(await world.user()) for _ in range(count)]
@@ -77,18 +81,18 @@ async def users_scanning(world: World, count: int) -> AsyncIterator[list[User]]:
             if end is not None:
                 raise end
         for user in users:
-            await assert_nothing_lost(user)
+            await _assert_nothing_lost(user, told_all)
             await _assert_owned_once(user.app, "페티")
     finally:
         for user in users:
             await user.app.__aexit__(None, None, None)
 
 
-async def assert_nothing_lost(user: User) -> None:
+async def _assert_nothing_lost(user: User, told_all: bool) -> None:
     """Every accepted scan was completed and told once, in order; characters are owned once."""
     assert user.scans, user.refusals
     for job, watch in user.scans:
-        watch.assert_once_in_order()
+        watch.assert_once_in_order(complete=told_all)
         document = await result(user.app, job)
         assert document["status"] == "completed"
         assert document == watch.last.data["result"]

@@ -34,7 +34,7 @@ async def finished_more(users: list[User], count: int = USERS) -> None:
 @pytest.mark.parametrize("part", [*OURS, *INFRASTRUCTURE])
 async def test_part_killed_again_and_again(world: World, part: str) -> None:
     world.model.set(scale=0.05)
-    async with users_scanning(world, USERS) as users:
+    async with users_scanning(world, USERS, told_all=part != "redis") as users:
         for _ in range(KILLS):
             await finished_more(users)
             old = world.stack.kill(part)
@@ -46,7 +46,7 @@ async def test_everything_killed_in_turns(world: World) -> None:
     world.model.set(scale=0.05)
     parts = [*OURS, *INFRASTRUCTURE]
     random.Random(7).shuffle(parts)
-    async with users_scanning(world, USERS) as users:
+    async with users_scanning(world, USERS, told_all=False) as users:
         for part in parts:
             old = world.stack.kill(part)
             await world.revived(part, old, within_seconds=60)

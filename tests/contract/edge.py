@@ -138,6 +138,7 @@ async def running_edge(
     for domain in {route.domain for route in routes()}:
         environ[f"ECO2_GRPC_{domain.upper()}"] = f"{HOST}:{number}"
     environ.update(settings or {})
+    # Only while things are made: what other tests make in this process must not see it.
     with mock.patch.dict(os.environ, environ):
         base = RuntimeSettings()
         context = ProcessContext(base)
@@ -189,32 +190,32 @@ async def running_edge(
             trust=trust,
             grpc_server=server,
         )
-        try:
+    try:
 
-            async def ready() -> bool:
-                if envoy.returncode is not None:
-                    raise RuntimeError((folder / "envoy.log").read_text())
-                with suppress(httpx.TransportError):
-                    return (await client.get("/healthz/ready")).status_code == 200
-                return False
+        async def ready() -> bool:
+            if envoy.returncode is not None:
+                raise RuntimeError((folder / "envoy.log").read_text())
+            with suppress(httpx.TransportError):
+                return (await client.get("/healthz/ready")).status_code == 200
+            return False
 
-            await until(ready, within_seconds=20, what="Envoy")
-            await until(lambda: component_ready(component.checks), what="the signing keys")
-            yield edge
-        finally:
-            await client.aclose()
-            if envoy.returncode is None:
-                envoy.terminate()
-                await envoy.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await edge.stop_authz()
-            for each in web:
-                await each.stop(0)
-            await context.close()
-            await server.stop(0)
-            block.close()
+        await until(ready, within_seconds=20, what="Envoy")
+        await until(lambda: component_ready(component.checks), what="the signing keys")
+        yield edge
+    finally:
+        await client.aclose()
+        if envoy.returncode is None:
+            envoy.terminate()
+            await envoy.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await edge.stop_authz()
+        for each in web:
+            await each.stop(0)
+        await context.close()
+        await server.stop(0)
+        block.close()
 
 
 async def always_complete(sessions: RevokedSessions) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from services.cli.app_client import AppClient
-from tests.e2e.world import Watch, World, read, result, submit, to_end
+from tests.e2e.world import Watch, World, photo, read, result, submit, to_end
 from tests.wait import until
 
 pytestmark = pytest.mark.stack
@@ -20,7 +20,8 @@ async def test_worker_killed_while_the_model_is_asked(
     with world.model.script(hang=1.0 if stage == "vision" else 0.0) as script:
         if stage == "answer":
             script.set(answer_seconds=100.0)
-        jobs = [await submit(alice, script.word) for _ in range(4)]
+        url = await photo(alice)
+        jobs = await asyncio.gather(*(alice.submit(url, script.word) for _ in range(4)))
         watching = [asyncio.create_task(to_end(alice, job)) for job in jobs]
         await until(lambda: script.calls[stage] >= 4, within_seconds=15, what=f"calls of {stage}")
         old = world.stack.kill("workers")

@@ -143,10 +143,9 @@ async def test_silence_is_filled_with_named_keepalives(world: World, alice: AppC
                     assert list(event.data) == ["timestamp"]
                     assert event.id == ""
                     break
-                if event.name == "vision":
-                    script.set(hang=0.0)
-        assert names[-1] == "keepalive"
-    assert (await to_end(alice, job)).last.name == "done"
+        assert names == ["queued", "vision", "keepalive"]
+        script.set(hang=0.0)
+        assert (await to_end(alice, job)).last.name == "done"
 
 
 async def test_client_that_disconnects_mid_stream_leaves_nothing_behind(

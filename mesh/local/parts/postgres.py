@@ -106,14 +106,15 @@ def _open_to_others(folder: Path) -> bool:
 def part(paths: Paths, port: int, password: str, *, fsync: bool = True) -> Part:
     """PostgreSQL on `port` with the superuser ``eco2_admin`` and the database ``eco2``.
 
-    `fsync` off is for tests: a crash of the machine may lose their data.
+    `fsync` off is for tests: a crash of the machine may lose their data. What was committed still
+    survives a crash of the server, which tests rely on (`synchronous_commit` stays on).
     """
     user = system_user()
     data = data_folder(paths, user)
     binaries = INSTALLED / str(choose_version(installed_versions(), data_version(data))) / "bin"
     options = {**SETTINGS, "port": str(port), "fsync": "on" if fsync else "off"}
     if not fsync:
-        options |= {"synchronous_commit": "off", "full_page_writes": "off"}
+        options["full_page_writes"] = "off"
     arguments = [item for key, value in options.items() for item in ("-c", f"{key}={value}")]
     return Part(
         name="postgres",

@@ -17,9 +17,8 @@ _FINALS: Final = 28
 BARRIER: Final = "\n"
 """Separates lines in a text: no match reaches across it."""
 
-# Letters tesseract's `kor` model confuses when print is small or blurred: shapes that differ in one
-# short stroke. Found by comparing what it read with what had been printed on the pictures to tune
-# on; half the price of another mistake.
+# Letters that are easily confused when print is small or blurred: shapes that differ in one short
+# stroke, or in whether a loop is open.
 _ALIKE: Final = (
     "ㅐㅔ", "ㅒㅖ", "ㅏㅑ", "ㅓㅕ", "ㅗㅛ", "ㅜㅠ", "ㅡㅜ", "ㅡㅗ", "ㅣㅏ", "ㅣㅓ", "ㅟㅚ", "ㅟㅜ",
     "ㅁㅇ", "ㅇㅎ", "ㅈㅊ", "ㅈㅅ", "ㄱㅋ", "ㄷㅌ", "ㄴㄷ", "ㄷㄹ", "ㅂㅍ", "ㅍㅁ", "ㅂㅁ",

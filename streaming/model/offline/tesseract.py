@@ -11,8 +11,8 @@ from typing import Final
 from streaming.model.provider import ModelTimeout, ModelUnavailable
 
 LANGUAGES: Final = ("kor",)
-"""Trained data that has to be installed. `kor` knows Latin letters and digits as well; adding
-`eng` cost half as much again and read fewer marks on the pictures to tune on."""
+"""Trained data that has to be installed. `kor` knows Latin letters and digits as well; with `eng`
+beside it a run took 0.48 s instead of 0.38 s, and Hangul was now and then read as Latin."""
 
 INSTALL: Final = "apt-get install tesseract-ocr tesseract-ocr-kor"
 _LOWEST_CONFIDENCE: Final = 0.0

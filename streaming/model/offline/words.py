@@ -94,9 +94,14 @@ class Told:
     confidence: float
 
 
-def is_about_a_part(match: Match, question: str, parts: tuple[str, ...]) -> bool:
-    """Whether the words only say what was done to a part: 라벨은 뗐어요 is not about a label."""
-    return any(part in match.word for part in parts) and bool(tags_said(question))
+def is_about_a_part(match: Match, question: str, parts: tuple[str, ...], seen: str | None) -> bool:
+    """Whether the words only speak of a part of the photographed thing.
+
+    라벨은 뗐어요 says what was done to it; 라벨은요? asks about it when the photo shows (`seen`)
+    what it belongs to, and names the thing itself when the photo shows nothing.
+    """
+    names_part = any(part in match.word for part in parts)
+    return names_part and (seen is not None or bool(tags_said(question)))
 
 
 def combined(verdict: Verdict, majors: Mapping[str, str], match: Match) -> Told | None:

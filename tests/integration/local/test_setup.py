@@ -68,7 +68,12 @@ class Machine:
         self.journal.write_text("")
         return subprocess.run(
             ["sh", str(self.checkout / "mesh/local/setup.sh")],
-            env={"PATH": str(self.bin), "JOURNAL": str(self.journal), **environ},
+            env={
+                "PATH": str(self.bin),
+                "JOURNAL": str(self.journal),
+                "ECO2_PYTHON": "python3",
+                **environ,
+            },
             capture_output=True,
             text=True,
             timeout=30,

@@ -67,6 +67,16 @@ async def test_the_reward_is_announced_under_the_users_key(
     assert (fact.character_code, fact.source) == ("char-glassy", "scan")
 
 
+async def test_the_catalogue_is_asked_once_for_a_class(line: Line) -> None:
+    line.simulator.set(middle="금속류")
+    asked = line.character.calls
+    for _ in range(3):
+        job_id = await line.submit()
+        assert told(await line.ended(job_id)) == WHOLE
+        assert line.scan.results[job_id].reward.match_reason == "금속류>알루미늄캔"
+    assert line.character.calls - asked == 1
+
+
 async def test_no_reward_while_something_is_left_to_do(line: Line) -> None:
     line.simulator.set(not_ready=1.0)
     asked = line.character.calls
@@ -172,6 +182,7 @@ async def test_a_repeated_record_changes_nothing(line: Line) -> None:
 
 async def test_a_catalogue_that_is_away_costs_the_reward_not_the_result(line: Line) -> None:
     line.character.unavailable = True
+    line.simulator.set(middle="종이팩")  # nobody has asked for it before
     job_id = await line.submit()
     assert told(await line.ended(job_id)) == WHOLE
     assert not line.scan.results[job_id].HasField("reward")

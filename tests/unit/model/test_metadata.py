@@ -47,6 +47,7 @@ def photos() -> list[Any]:
         pytest.param(saved("PNG", mode="RGBA"), id="png-alpha"),
         pytest.param(saved("WEBP", xmp=b"<x>SecretXmp</x>"), id="webp"),
         pytest.param(saved("WEBP", mode="RGBA", lossless=True), id="webp-lossless"),
+        pytest.param(saved("GIF", comment=b"SecretComment"), id="gif"),
     ]
 
 

@@ -192,7 +192,9 @@ async def test_missing_tesseract_says_what_to_install(knowledge: Knowledge) -> N
 
 def script(folder: Path, body: str) -> str:
     path = folder / "tesseract"
-    path.write_text(f"#!{sys.executable}\n{body}\n", "utf-8")
+    code = folder / "tesseract.py"
+    code.write_text(body, "utf-8")
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{code}" "$@"\n', "utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 
