@@ -97,6 +97,13 @@ async def _logged_out(client: Client) -> str:
     return str(session.session_id)
 
 
+async def test_the_topic_is_as_the_catalogue_says(
+    parts: EphemeralParts, world: tuple[Client, Topic]
+) -> None:
+    found = await ensure_topics(parts.kafka_bootstrap, topics=[AUTH_REVOCATIONS], check=True)
+    assert found.drift == ()
+
+
 async def test_a_logout_is_on_the_topic_when_it_is_answered(world: tuple[Client, Topic]) -> None:
     client, topic = world
     await until(lambda: _seen_one(client, topic), within_seconds=20, every_seconds=0.2)
