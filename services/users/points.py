@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -25,6 +26,37 @@ SELECT EXISTS (SELECT FROM booked) AS booked,
        coalesce((SELECT sum(points) FROM point_entries WHERE user_id = $2), 0)
        + coalesce((SELECT sum(points) FROM booked), 0) AS total
 """
+
+
+_BOOK_MANY: Final = """
+INSERT INTO point_entries (id, user_id, points, reason, reference)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[])
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """Points on their way to a user."""
+
+    user_id: uuid.UUID
+    points: int
+    reason: str
+    reference: str
+
+
+async def book_many(connection: asyncpg.Connection, earned: Sequence[Earned]) -> None:
+    """Book points of accounts that exist, within the caller's transaction; each once."""
+    if not earned:
+        return
+    await connection.execute(
+        _BOOK_MANY,
+        [point_entry_id(each.user_id, each.reason, each.reference) for each in earned],
+        [each.user_id for each in earned],
+        [each.points for each in earned],
+        [each.reason for each in earned],
+        [each.reference for each in earned],
+    )
 
 
 @dataclass(frozen=True, slots=True)

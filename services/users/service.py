@@ -183,7 +183,7 @@ class UsersService(grpc_pb.UsersServiceServicer):
     async def GrantCharacters(
         self, request: pb.GrantCharactersRequest, context: Any
     ) -> pb.GrantCharactersResponse:
-        """Record earned characters."""
+        """Record earned characters and the points that came with them."""
         count = await self._store.grant([_grant(grant) for grant in request.grants])
         return pb.GrantCharactersResponse(
             granted=count.granted, already_owned=count.already_owned, dropped=count.dropped
@@ -285,4 +285,6 @@ def _grant(message: pb.CharacterGrant) -> Grant:
         dialog=message.dialog,
         source=message.source,
         granted_at=granted_at,
+        points=message.points,
+        reference=message.reference,
     )

@@ -12,6 +12,7 @@ import asyncpg
 
 from services.runtime.outbox import Entry, Outbox
 from services.users import events
+from services.users.points import Earned, book_many
 
 _ACCOUNT: Final = "id, nickname, name, email, phone_number, created_at"
 
@@ -49,6 +50,10 @@ class Grant:
     dialog: str
     source: str
     granted_at: datetime
+    points: int = 0
+    """Points the same fact earned."""
+    reference: str = ""
+    """What exactly earned the points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +214,7 @@ class UserStore:
         )
 
     async def grant(self, grants: Sequence[Grant]) -> GrantCount:
-        """Record grants; those that are there already stay as they are."""
+        """Record grants and book their points; what is there already stays as it is."""
         unique = {grant.ownership_id: grant for grant in grants}
         async with self._pool.acquire() as connection, connection.transaction():
             known = {
@@ -221,6 +226,14 @@ class UserStore:
             }
             wanted = [grant for grant in unique.values() if grant.user_id in known]
             granted = await self._insert_grants(connection, wanted)
+            await book_many(
+                connection,
+                [
+                    Earned(grant.user_id, grant.points, grant.source, grant.reference)
+                    for grant in grants
+                    if grant.points and grant.user_id in known
+                ],
+            )
         dropped = sum(grant.user_id not in known for grant in grants)
         return GrantCount(granted, len(grants) - dropped - granted, dropped)
 

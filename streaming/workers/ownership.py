@@ -24,7 +24,7 @@ from streaming.kafka.connection import Connection
 from streaming.kafka.consumer import Poison, Record, Retryable, Runner, Timing
 from streaming.kafka.producer import shared_producer
 from streaming.kafka.topics import REWARD_GRANTED
-from streaming.workers.points import Points, PointsSettings
+from streaming.workers.points import PointsSettings
 
 if TYPE_CHECKING:
     from eco2.users.v1.users_service_pb2_grpc import UsersServiceAsyncStub
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 GROUP: Final = "ownership"
+SCAN: Final = "scan"
+"""Source of facts that earn points."""
 
 BATCH_GRANTS: Final = 100
 """Grants of one call; the service takes up to 500."""
@@ -50,8 +52,9 @@ _GRANTS: Final = Counter("ownership_grants_total", "Grants by outcome.", ["outco
 class Ownership:
     """Gathers grants into batches; each caller waits for the fate of its own."""
 
-    def __init__(self, users: UsersServiceAsyncStub) -> None:
+    def __init__(self, users: UsersServiceAsyncStub, points_per_scan: int) -> None:
         self._users = users
+        self._points_per_scan = points_per_scan
         self._waiting: list[tuple[users_service_pb2.CharacterGrant, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._calls: set[asyncio.Task[None]] = set()
@@ -60,7 +63,7 @@ class Ownership:
         """Record one grant. Raises Retryable while the users service is away, Poison for a fact it
         will never take.
         """
-        grant = grant_of(record.message)
+        grant = grant_of(record.message, self._points_per_scan)
         loop = asyncio.get_running_loop()
         recorded: asyncio.Future[None] = loop.create_future()
         self._waiting.append((grant, recorded))
@@ -105,10 +108,17 @@ class Ownership:
                 recorded.set_result(None)
 
 
-def grant_of(fact: reward_granted_pb2.RewardGranted) -> users_service_pb2.CharacterGrant:
-    """The grant a fact stands for; Poison when it names no user or character."""
+def grant_of(
+    fact: reward_granted_pb2.RewardGranted, points_per_scan: int
+) -> users_service_pb2.CharacterGrant:
+    """The grant a fact stands for, with the points of a rewarded scan.
+
+    Poison when it names no user or character, or a scan that is none.
+    """
+    scanned = fact.source == SCAN and points_per_scan > 0
     try:
         user_id, character_id = uuid.UUID(fact.user_id), uuid.UUID(fact.character_id)
+        reference = str(uuid.UUID(fact.job_id)) if scanned else ""
     except ValueError:
         raise Poison("VALIDATION_FAILED") from None
     if not fact.character_code:
@@ -122,6 +132,8 @@ def grant_of(fact: reward_granted_pb2.RewardGranted) -> users_service_pb2.Charac
         dialog=fact.character_dialog,
         source=fact.source,
         granted_at=fact.granted_at,
+        points=points_per_scan if scanned else 0,
+        reference=reference,
     )
 
 
@@ -135,14 +147,9 @@ async def build(context: ProcessContext) -> Component:
     """The worker."""
     settings = context.settings(PointsSettings)
     users = UsersServiceStub(context.channel("users"))
-    ownership, points = Ownership(users), Points(users, settings)
-
-    async def handle(record: Record[reward_granted_pb2.RewardGranted]) -> None:
-        await ownership.handle(record)
-        await points.rewarded(record)
-
+    ownership = Ownership(users, settings.points_per_scan)
     runner = Runner(
-        {REWARD_GRANTED: handle},
+        {REWARD_GRANTED: ownership.handle},
         group_id=GROUP,
         connection=Connection.from_settings(settings),
         producer=await shared_producer(context),

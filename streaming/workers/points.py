@@ -4,7 +4,7 @@ The users service recognises what it has booked by its reference, the id of the 
 may be delivered any number of times. What was booked keeps its amount when the settings change.
 
 Facts of ``scan.corrected`` are consumed here. Those of ``reward.granted`` have one consumer, the
-ownership worker, which calls :meth:`Points.rewarded`: a second group on that topic would share its
+ownership worker, whose grants carry their points: a second group on that topic would share its
 retry topics and be handed the failures of the first.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 import grpc.aio
-from eco2.pipeline.v1 import reward_granted_pb2, scan_corrected_pb2
+from eco2.pipeline.v1 import scan_corrected_pb2
 from eco2.users.v1 import users_service_pb2
 from eco2.users.v1.users_service_pb2_grpc import UsersServiceStub
 from prometheus_client import Counter
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 GROUP: Final = "points"
-SCAN: Final = "scan"
 CORRECTION: Final = "correction"
 
 CALL_SECONDS: Final = 10.0
@@ -64,17 +63,11 @@ class Points:
         self._users = users
         self._settings = settings
 
-    async def rewarded(self, record: Record[reward_granted_pb2.RewardGranted]) -> None:
-        """Book a rewarded scan; what was granted for something else earns nothing.
+    async def corrected(self, record: Record[scan_corrected_pb2.ScanCorrected]) -> None:
+        """Book a correction.
 
         Raises Retryable while the users service is away, Poison for a fact it will never take.
         """
-        fact = record.message
-        if fact.source == SCAN:
-            await self._book(fact.user_id, fact.job_id, SCAN, self._settings.points_per_scan)
-
-    async def corrected(self, record: Record[scan_corrected_pb2.ScanCorrected]) -> None:
-        """Book a correction. Raises as :meth:`rewarded`."""
         fact, points = record.message, self._settings.points_per_correction
         await self._book(fact.user_id, fact.job_id, CORRECTION, points)
 

@@ -56,6 +56,31 @@ async def test_reasons_and_references_are_booked_apart(users: Users) -> None:
     assert await total(users, me) == 25
 
 
+async def test_points_come_with_the_grant_once_for_each_scan(users: Users) -> None:
+    me, jobs = await users.sign_in(), [str(uuid.uuid4()) for _ in range(2)]
+
+    def grant(job: str, user_id: str = me[0][1]) -> pb.CharacterGrant:
+        return pb.CharacterGrant(
+            user_id=user_id,
+            character_id=str(uuid.uuid5(uuid.NAMESPACE_URL, "char-petty")),
+            code="char-petty",
+            name="페티",
+            source="scan",
+            points=10,
+            reference=job,
+        )
+
+    request = pb.GrantCharactersRequest(
+        grants=[grant(jobs[0]), grant(jobs[1]), grant(jobs[0], str(uuid.uuid4()))]
+    )
+    answers = await asyncio.gather(*(users.stub.GrantCharacters(request) for _ in range(5)))
+    assert sum(answer.granted for answer in answers) == 1
+    assert await total(users, me) == 20
+    entries = (await page(users, me)).entries
+    assert sorted(entry.reference for entry in entries) == sorted(jobs)
+    assert {entry.reason for entry in entries} == {"scan"}
+
+
 async def test_nobody_earns_nothing(users: Users) -> None:
     nobody = as_user(str(uuid.uuid4()))
     answer = await add(users, nobody, "x")

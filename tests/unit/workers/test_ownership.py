@@ -14,7 +14,7 @@ from eco2.users.v1 import users_service_pb2, users_service_pb2_grpc
 
 from streaming.kafka.consumer import Poison, Record, Retryable
 from streaming.kafka.topics import REWARD_GRANTED
-from streaming.workers.ownership import BATCH_GRANTS, Ownership
+from streaming.workers.ownership import BATCH_GRANTS, Ownership, grant_of
 
 
 class Users(users_service_pb2_grpc.UsersServiceServicer):
@@ -42,7 +42,7 @@ async def users() -> AsyncIterator[tuple[Users, Ownership]]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
-    yield double, Ownership(users_service_pb2_grpc.UsersServiceStub(channel))
+    yield double, Ownership(users_service_pb2_grpc.UsersServiceStub(channel), 10)
     await channel.close(None)
     await server.stop(0)
 
@@ -106,3 +106,27 @@ async def test_a_cancelled_handler_does_not_disturb_the_others(
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(found) for found in results] == [type(None), asyncio.CancelledError, type(None)]
     assert len(double.batches[0]) == 3
+
+
+JOB = str(uuid.uuid4())
+
+
+@pytest.mark.parametrize(
+    ("source", "job_id", "per_scan", "earned"),
+    [
+        ("scan", JOB, 10, (10, JOB)),
+        ("scan", JOB, 0, (0, "")),
+        ("default-onboard", "", 10, (0, "")),
+    ],
+)
+def test_only_rewarded_scans_carry_points(
+    source: str, job_id: str, per_scan: int, earned: tuple[int, str]
+) -> None:
+    grant = grant_of(record(source=source, job_id=job_id).message, per_scan)
+    assert (grant.points, grant.reference) == earned
+
+
+@pytest.mark.parametrize("job_id", ["", "job-1"])
+def test_a_scan_that_names_no_job_is_poison(job_id: str) -> None:
+    with pytest.raises(Poison):
+        grant_of(record(source="scan", job_id=job_id).message, 10)

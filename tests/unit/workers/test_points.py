@@ -9,11 +9,11 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from eco2.pipeline.v1 import reward_granted_pb2, scan_corrected_pb2
+from eco2.pipeline.v1 import scan_corrected_pb2
 from eco2.users.v1 import users_service_pb2, users_service_pb2_grpc
 
 from streaming.kafka.consumer import Poison, Record, Retryable
-from streaming.kafka.topics import REWARD_GRANTED, SCAN_CORRECTED
+from streaming.kafka.topics import SCAN_CORRECTED
 from streaming.workers.points import Points, PointsSettings
 
 USER, JOB = str(uuid.uuid4()), str(uuid.uuid4())
@@ -50,44 +50,23 @@ def points(stub: Any, **changes: int) -> Points:
     return Points(stub, PointsSettings().model_copy(update=changes))
 
 
-def rewarded(source: str = "scan", job_id: str = JOB) -> Record[Any]:
-    fact = reward_granted_pb2.RewardGranted(user_id=USER, source=source, job_id=job_id)
-    return Record(REWARD_GRANTED, USER, fact, 1, None, "", 0, 0, REWARD_GRANTED.name, {})
-
-
 def corrected(user_id: str = USER) -> Record[Any]:
     fact = scan_corrected_pb2.ScanCorrected(user_id=user_id, job_id=JOB)
     return Record(SCAN_CORRECTED, USER, fact, 1, None, "", 0, 0, SCAN_CORRECTED.name, {})
 
 
-async def test_scan_and_correction_earn_their_points(users: tuple[Users, Any]) -> None:
+async def test_a_correction_earns_its_points(users: tuple[Users, Any]) -> None:
     double, stub = users
-    worker = points(stub)
-    await worker.rewarded(rewarded())
-    await worker.corrected(corrected())
-    assert double.booked == [(USER, "scan", JOB, 10), (USER, "correction", JOB, 5)]
+    await points(stub).corrected(corrected())
+    assert double.booked == [(USER, "correction", JOB, 5)]
 
 
 async def test_amounts_are_settings_and_zero_earns_nothing(users: tuple[Users, Any]) -> None:
     double, stub = users
-    worker = points(stub, points_per_scan=0, points_per_correction=7)
-    await worker.rewarded(rewarded())
-    await worker.corrected(corrected())
-    assert double.booked == [(USER, "correction", JOB, 7)]
-
-
-async def test_only_scans_earn_points_of_scans(users: tuple[Users, Any]) -> None:
-    double, stub = users
-    await points(stub).rewarded(rewarded(source="default-onboard", job_id=""))
+    await points(stub, points_per_correction=0).corrected(corrected())
     assert not double.booked
-
-
-@pytest.mark.parametrize("bad", [rewarded(job_id=""), rewarded(job_id="job-1")])
-async def test_a_scan_that_names_no_job_is_poison(
-    users: tuple[Users, Any], bad: Record[Any]
-) -> None:
-    with pytest.raises(Poison):
-        await points(users[1]).rewarded(bad)
+    await points(stub, points_per_correction=7).corrected(corrected())
+    assert double.booked == [(USER, "correction", JOB, 7)]
 
 
 @pytest.mark.parametrize(

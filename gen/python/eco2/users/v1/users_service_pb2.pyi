@@ -326,6 +326,8 @@ class CharacterGrant(_message.Message):
     DIALOG_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     GRANTED_AT_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """UUID of the user."""
     character_id: _builtins.str
@@ -340,6 +342,10 @@ class CharacterGrant(_message.Message):
     """The character's line."""
     source: _builtins.str
     """What earned it, for example "scan" or "default-onboard"."""
+    points: _builtins.int
+    """Points that the same fact has earned, booked with the source as the reason; 0 for none."""
+    reference: _builtins.str
+    """What exactly earned the points, for example the id of the scan; booked once."""
     @_builtins.property
     def granted_at(self) -> _timestamp_pb2.Timestamp:
         """When it was earned."""
@@ -355,10 +361,12 @@ class CharacterGrant(_message.Message):
         dialog: _builtins.str = ...,
         source: _builtins.str = ...,
         granted_at: _timestamp_pb2.Timestamp | None = ...,
+        points: _builtins.int = ...,
+        reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["granted_at", b"granted_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["character_id", b"character_id", "code", b"code", "dialog", b"dialog", "granted_at", b"granted_at", "name", b"name", "source", b"source", "type", b"type", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["character_id", b"character_id", "code", b"code", "dialog", b"dialog", "granted_at", b"granted_at", "name", b"name", "points", b"points", "reference", b"reference", "source", b"source", "type", b"type", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

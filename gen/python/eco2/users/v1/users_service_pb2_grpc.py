@@ -171,8 +171,9 @@ class UsersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GrantCharacters(self, request, context):
-        """GrantCharacters records earned characters. A grant that is already recorded is not an error and
-        changes nothing; a grant to an account that does not exist is dropped and reported.
+        """GrantCharacters records earned characters and books the points that came with them. A grant or
+        a booking that is already recorded is not an error and changes nothing; a grant to an account
+        that does not exist is dropped and reported.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -72,8 +72,9 @@ class UsersServiceStub:
     Errors: USER_NOT_FOUND.
     """
     GrantCharacters: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.GrantCharactersRequest, _users_service_pb2.GrantCharactersResponse]
-    """GrantCharacters records earned characters. A grant that is already recorded is not an error and
-    changes nothing; a grant to an account that does not exist is dropped and reported.
+    """GrantCharacters records earned characters and books the points that came with them. A grant or
+    a booking that is already recorded is not an error and changes nothing; a grant to an account
+    that does not exist is dropped and reported.
     """
     AddPoints: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.AddPointsRequest, _users_service_pb2.AddPointsResponse]
     """AddPoints books points. A reason that was booked for the user before is not booked again."""
@@ -121,8 +122,9 @@ class UsersServiceAsyncStub(UsersServiceStub):
     Errors: USER_NOT_FOUND.
     """
     GrantCharacters: _aio.UnaryUnaryMultiCallable[_users_service_pb2.GrantCharactersRequest, _users_service_pb2.GrantCharactersResponse]  # type: ignore[assignment]
-    """GrantCharacters records earned characters. A grant that is already recorded is not an error and
-    changes nothing; a grant to an account that does not exist is dropped and reported.
+    """GrantCharacters records earned characters and books the points that came with them. A grant or
+    a booking that is already recorded is not an error and changes nothing; a grant to an account
+    that does not exist is dropped and reported.
     """
     AddPoints: _aio.UnaryUnaryMultiCallable[_users_service_pb2.AddPointsRequest, _users_service_pb2.AddPointsResponse]  # type: ignore[assignment]
     """AddPoints books points. A reason that was booked for the user before is not booked again."""
@@ -227,8 +229,9 @@ class UsersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _users_service_pb2.GrantCharactersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_users_service_pb2.GrantCharactersResponse, _abc.Awaitable[_users_service_pb2.GrantCharactersResponse]]:
-        """GrantCharacters records earned characters. A grant that is already recorded is not an error and
-        changes nothing; a grant to an account that does not exist is dropped and reported.
+        """GrantCharacters records earned characters and books the points that came with them. A grant or
+        a booking that is already recorded is not an error and changes nothing; a grant to an account
+        that does not exist is dropped and reported.
         """
 
     @_abc_1.abstractmethod

@@ -147,6 +147,16 @@ class CharacterGrant(betterproto2.Message):
     When it was earned.
     """
 
+    points: "int" = betterproto2.field(9, betterproto2.TYPE_INT32)
+    """
+    Points that the same fact has earned, booked with the source as the reason; 0 for none.
+    """
+
+    reference: "str" = betterproto2.field(10, betterproto2.TYPE_STRING)
+    """
+    What exactly earned the points, for example the id of the scan; booked once.
+    """
+
 
 default_message_pool.register_message("eco2.users.v1", "CharacterGrant", CharacterGrant)
 
@@ -900,8 +910,9 @@ class UsersServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "GrantCharactersResponse":
         """
-        GrantCharacters records earned characters. A grant that is already recorded is not an error and
-        changes nothing; a grant to an account that does not exist is dropped and reported.
+        GrantCharacters records earned characters and books the points that came with them. A grant or
+        a booking that is already recorded is not an error and changes nothing; a grant to an account
+        that does not exist is dropped and reported.
         """
 
         return await self._unary_unary(
