@@ -79,6 +79,10 @@ REVOCATIONS_DROPPED: Final = Counter(
     "ext_authz_blacklist_cache_dropped_total",
     "Revoked sessions forgotten before their time because there were too many.",
 )
+CATCH_UP_SECONDS: Final = Gauge(
+    "ext_authz_blacklist_cache_catch_up_seconds",
+    "Time from the start of the process's first reading until everything was known.",
+)
 STALENESS: Final = Gauge(
     "ext_authz_revocation_staleness_seconds",
     "Time since the revocations were last known to be complete; +Inf before the first time.",

@@ -68,9 +68,11 @@ class RevocationTopic:
         self._topic = topic
         self._next: dict[TopicPartition, int] = {}
         self._complete: dict[TopicPartition, float] = {}
+        self._began = 0.0
 
     async def run(self) -> None:
         """Read for ever; trouble with brokers is waited out."""
+        self._began = time.monotonic()
         pruning = asyncio.create_task(self._prune())
         try:
             while True:
@@ -139,6 +141,12 @@ class RevocationTopic:
         if oldest == float("inf"):
             return float("-inf")
         if oldest > float("-inf"):
+            if not self._sessions.caught_up:
+                seconds = time.monotonic() - self._began
+                metrics.CATCH_UP_SECONDS.set(seconds)
+                log.info(
+                    "revocations read", sessions=len(self._sessions), seconds=round(seconds, 3)
+                )
             self._sessions.complete(oldest)
         return oldest
 
