@@ -112,12 +112,16 @@ class ProcessContext:
             self._closers.append((key, made.aclose))
         return made
 
+    def address(self, domain: str) -> str:
+        """Address of a domain's gRPC server, as it was when the process began."""
+        return target_of(domain, self._environ)
+
     def channel(self, domain: str) -> grpc.aio.Channel:
         """Channel to a domain's gRPC server."""
         made = self._channels.get(domain)
         if made is None:
             made = self._channels[domain] = grpc.aio.insecure_channel(
-                target_of(domain, self._environ),
+                self.address(domain),
                 options=CHANNEL_OPTIONS,
                 interceptors=telemetry.client_interceptors(),
             )

@@ -112,13 +112,13 @@ async def test_oversize_headers_are_refused_in_json(edge: Edge) -> None:
 @pytest.mark.parametrize(
     ("verb", "path", "allowed"),
     [
-        ("POST", "/api/v1/users/me", "GET"),
+        ("POST", "/api/v1/users/me", "DELETE, GET, PATCH"),
         ("GET", "/api/v1/scan", "POST"),
         ("PUT", "/api/v1/scan/history", "DELETE, GET"),
-        ("HEAD", "/api/v1/users/me", "GET"),
+        ("HEAD", "/api/v1/users/me", "DELETE, GET, PATCH"),
         ("POST", "/api/v1/scan/aaaaaaaaaa/events", "GET"),
         ("POST", "/api/v1/authz/ping", "GET"),
-        ("TRACE", "/api/v1/users/me", "GET"),
+        ("TRACE", "/api/v1/users/me", "DELETE, GET, PATCH"),
     ],
 )
 async def test_wrong_verb_is_405_with_allow(edge: Edge, verb: str, path: str, allowed: str) -> None:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from unittest import mock
 
 import pytest
 import pytest_asyncio
@@ -44,8 +42,6 @@ async def two_replicas(
             one = Client(first, auth_database)
             second_port = {"ECO2_PORT_AUTH": str(block.take())}
             async with serving((build_auth,), environ | second_port) as second:
-                with mock.patch.dict(os.environ, environ | second_port):
-                    two = Client(second, auth_database)
-                yield one, two
+                yield one, Client(second, auth_database)
     finally:
         block.close()

@@ -137,7 +137,8 @@ async def test_the_command_line_lists_and_ends(rotating: Replicas) -> None:
     session = await one.issue(user_id, "tablet")
 
     async def eco2(*arguments: str) -> tuple[int, str]:
-        done = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        environ = {"ECO2_GRPC_AUTH": one.context.address("auth")}
+        done = await asyncio.to_thread(CliRunner().invoke, app, arguments, env=environ)
         return done.exit_code, done.output
 
     code, text = await eco2("sessions", "ls", user_id, "--json")
@@ -148,6 +149,7 @@ async def test_the_command_line_lists_and_ends(rotating: Replicas) -> None:
     assert (await eco2("sessions", "revoke", user_id))[0] == 2
     code, text = await eco2("keys", "ls", "--json")
     assert [key["kid"] for key in json.loads(text)] == await published(two)
+    await eco2("keys", "rotate")  # publishes a next key, where none is published yet
     code, text = await eco2("keys", "rotate")
     assert code == 1
     assert "is due at" in text

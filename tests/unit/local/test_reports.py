@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from mesh.local import doctor, state
+from mesh.local.free_ports import PortBlock
 from mesh.local.layout import GROUPS, drain_seconds, process_environ, stack
 from mesh.local.paths import Paths, default
 from mesh.local.status import measure, table
@@ -67,9 +68,11 @@ def test_findings_carry_their_advice() -> None:
 
 
 def test_the_doctor_finds_a_taken_port(tmp_path: Path) -> None:
+    block = PortBlock()  # a stack on the documented ports may be up beside the tests
     with socket.create_server((HOST, 0)) as server:
-        environ = {env_name("envoy_admin"): str(server.getsockname()[1])}
+        environ = block.table() | {env_name("envoy_admin"): str(server.getsockname()[1])}
         (finding,) = doctor.ports(environ, measure(Paths(home=tmp_path)))
+    block.close()
     assert finding.verdict == "fail"
     assert "envoy_admin" in finding.detail
     assert env_name("envoy_admin") in finding.advice

@@ -112,7 +112,8 @@ class AuthServiceServicer:
 
     def GetAuthorizationUrl(self, request, context):
         """GetAuthorizationUrl is StartLogin in its shorter shape.
-        Errors: those of StartLogin.
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,8 @@ class AuthServiceStub:
     """
     GetAuthorizationUrl: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetAuthorizationUrlRequest, _auth_service_pb2.GetAuthorizationUrlResponse]
     """GetAuthorizationUrl is StartLogin in its shorter shape.
-    Errors: those of StartLogin.
+    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+    VALIDATION_FAILED.
     """
     OAuthCallback: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.OAuthCallbackRequest, _empty_pb2.Empty]
     """OAuthCallback ends a sign-in: the provider sends the browser here, and it goes on to the app,
@@ -99,7 +100,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     GetAuthorizationUrl: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetAuthorizationUrlRequest, _auth_service_pb2.GetAuthorizationUrlResponse]  # type: ignore[assignment]
     """GetAuthorizationUrl is StartLogin in its shorter shape.
-    Errors: those of StartLogin.
+    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+    VALIDATION_FAILED.
     """
     OAuthCallback: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.OAuthCallbackRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """OAuthCallback ends a sign-in: the provider sends the browser here, and it goes on to the app,
@@ -162,7 +164,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.GetAuthorizationUrlResponse, _abc.Awaitable[_auth_service_pb2.GetAuthorizationUrlResponse]]:
         """GetAuthorizationUrl is StartLogin in its shorter shape.
-        Errors: those of StartLogin.
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod

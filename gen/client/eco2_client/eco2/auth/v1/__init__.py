@@ -670,7 +670,8 @@ class AuthServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "GetAuthorizationUrlResponse":
         """
         GetAuthorizationUrl is StartLogin in its shorter shape.
-        Errors: those of StartLogin.
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        VALIDATION_FAILED.
         """
 
         return await self._unary_unary(
