@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import os
 import signal
 import time
 from collections.abc import Sequence
@@ -55,6 +57,8 @@ class Process:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._failed = False
+        self.stuck = False
+        """Whether something was left behind that ignores its cancellation."""
 
     def request_stop(self) -> None:
         """Begin to drain; asked a second time, stop draining."""
@@ -115,8 +119,7 @@ class Process:
                         await component.close()
         return 1 if self._failed else 0
 
-    @staticmethod
-    async def _cancel(background: Sequence[asyncio.Task[None]]) -> None:
+    async def _cancel(self, background: Sequence[asyncio.Task[None]]) -> None:
         """Cancel background work; a task that swallows it is left behind after a while."""
         for task in background:
             task.cancel()
@@ -124,6 +127,7 @@ class Process:
             _, stuck = await asyncio.wait(background, timeout=CANCEL_SECONDS)
             for task in stuck:
                 log.error("background work does not end", work=task.get_name())
+            self.stuck = bool(stuck)
 
     async def _drain(
         self,
@@ -180,11 +184,11 @@ def run(
     telemetry.configure(settings, f"eco2-{name}")
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     gc.freeze()  # what was imported stays
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_main(name, builders, settings, metrics_port))
-
-
-async def _main(
-    name: str, builders: Sequence[Builder], settings: RuntimeSettings, metrics_port: str
-) -> int:
-    return await Process(name, builders, settings, metrics_port).run()
+    process = Process(name, builders, settings, metrics_port)
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    code = runner.run(process.run())
+    if process.stuck:  # closing the loop would wait for what does not end
+        logging.shutdown()
+        os._exit(code)
+    runner.close()
+    return code

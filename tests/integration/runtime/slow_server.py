@@ -33,13 +33,18 @@ class SlowProgress(grpc_pb.ProgressServiceServicer):
         yield pb.WatchJobResponse()
 
 
-async def build(context: ProcessContext, *, broken: bool) -> Component:
-    """The component; with `broken` its background work fails at once."""
+async def build(context: ProcessContext, *, broken: bool, deaf: bool) -> Component:
+    """The component; its background work fails at once (`broken`) or ignores its end (`deaf`)."""
 
     async def work() -> None:
         if broken:
             raise RuntimeError("background work is broken")
-        await asyncio.Event().wait()
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if not deaf:
+                    raise
 
     return Component(
         name="progress",
@@ -54,5 +59,5 @@ async def build(context: ProcessContext, *, broken: bool) -> Component:
 
 
 if __name__ == "__main__":
-    builder = partial(build, broken="broken" in sys.argv)
+    builder = partial(build, broken="broken" in sys.argv, deaf="deaf" in sys.argv)
     sys.exit(run("slow", [builder], RuntimeSettings(), "metrics_serve"))

@@ -126,6 +126,17 @@ async def test_broken_background_work_ends_the_process(ports: dict[str, str]) ->
         assert b"background work is broken" in errors
 
 
+async def test_background_work_that_ignores_its_end_does_not_hold_the_process(
+    ports: dict[str, str],
+) -> None:
+    async with slow_server(ports, "deaf") as process:
+        await _ready(ports)
+        process.send_signal(signal.SIGTERM)
+        _, errors = await asyncio.wait_for(process.communicate(), 15)
+        assert process.returncode == 0
+        assert b"background work does not end" in errors
+
+
 async def test_a_taken_port_is_named(ports: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", int(ports["ECO2_PORT_PROGRESS"]))):
         async with slow_server(ports) as process:
