@@ -90,7 +90,7 @@ def test_edge_waits_longer_than_the_server() -> None:
 @pytest.mark.parametrize(
     ("environ", "target"),
     [
-        ({}, ("127.0.0.1", 50053)),
+        ({}, ("127.0.0.1", 15053)),
         ({"ECO2_PORT_SCAN": "21000"}, ("127.0.0.1", 21000)),
         ({"ECO2_GRPC_SCAN": "scan.eco2:50051"}, ("scan.eco2", 50051)),
         ({"ECO2_GRPC_SCAN": "[::1]:50051"}, ("::1", 50051)),

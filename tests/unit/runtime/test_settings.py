@@ -32,3 +32,7 @@ def test_ports_are_distinct_and_overridable() -> None:
 def test_a_bad_port_names_its_variable(bad: str) -> None:
     with pytest.raises(ValueError, match="ECO2_PORT_SCAN"):
         port("scan", {"ECO2_PORT_SCAN": bad})
+
+
+def test_no_port_lies_where_outgoing_connections_get_theirs() -> None:
+    assert max(DEFAULT_PORTS.values()) < 32_768
