@@ -21,8 +21,8 @@ DEFAULT_PORTS: Final[Mapping[str, int]] = {
     "authz_http": 8101,
     "authz_grpc": 15060,
     "progress_sse": 8102,
-    # gRPC servers, one port a domain whichever process serves it; below 32768, where Linux begins to
-    # hand out ports to outgoing connections, which may sit on them when a server wants to start
+    # gRPC servers, one port a domain whichever process serves it; below 32768, from where on Linux
+    # gives ports to outgoing connections, which may sit on them when a server wants to start
     "auth": 15051,
     "users": 15052,
     "scan": 15053,
