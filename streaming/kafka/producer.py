@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logs.get(__name__)
 
-PACE_SECONDS: Final = 0.01
+PACE_SECONDS: Final = 0.025
 """Shortest time between two bursts of sends. A request costs CPU whatever it carries, so under load
 sends are gathered for so long; one after a pause goes out at once. The client's own linger waits a
 partition at a time and gathers next to nothing over thirty of them. (400 sends/s: 0.36 to 0.52 ms

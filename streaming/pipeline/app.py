@@ -41,9 +41,9 @@ GROUP: Final = "pipeline"
 
 STAGES: Final = ("vision", "rule", "answer", "reward")
 
-PACE_SECONDS: Final = 0.08
+PACE_SECONDS: Final = 0.12
 """Shortest time between two polls that brought records. A scan takes four hops and ten seconds: it
-can spare 40 ms a hop, and a fetch serves more of them. Without load nothing is delayed."""
+can spare 60 ms a hop, and a fetch serves more of them. Without load nothing is delayed."""
 
 _HANDLER_MARGIN_SECONDS: Final = 60.0
 """A handler may wait for the model until its job's deadline; the runner's own limit lies above."""
