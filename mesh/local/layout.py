@@ -37,9 +37,9 @@ GROUPS: Final = (
     Group(
         name="servers",
         verb="serve",
-        members=("auth", "users", "character", "images", "scan"),
+        members=("auth", "users", "character", "images", "scan", "chat", "location", "info"),
         metrics="metrics_serve",
-        grpc=("auth", "users", "character", "images", "scan"),
+        grpc=("auth", "users", "character", "images", "scan", "chat", "location", "info"),
     ),
     Group(
         name="authz",
@@ -61,7 +61,10 @@ GROUPS: Final = (
     Group(
         name="workers",
         verb="work",
-        members=("vision", "rule", "answer", "reward", "ownership", "points", "erasure", "dlq"),
+        members=(
+            *("vision", "rule", "answer", "reward", "chat"),
+            *("ownership", "points", "erasure", "news", "dlq"),
+        ),
         metrics="metrics_work",
         drains_before=("servers",),
     ),

@@ -17,6 +17,9 @@ SERVERS: Final[dict[str, str]] = {
     "character": "services.character.app:build",
     "images": "services.images.app:build",
     "scan": "services.scan.app:build",
+    "chat": "services.chat.app:build",
+    "location": "services.location.app:build",
+    "info": "services.info.app:build",
     "authz": "edge.authz.app:build",
     "progress": "edge.progress.app:build",
 }
@@ -29,6 +32,8 @@ WORKERS: Final[dict[str, str]] = {
     "ownership": "streaming.workers.ownership:build",
     "points": "streaming.workers.points:build",
     "erasure": "streaming.workers.erasure:build",
+    "chat": "streaming.chat.app:build",
+    "news": "streaming.workers.news.app:build",
     "dlq": "streaming.workers.dlq:build",
 }
 """What ``eco2 work`` takes beside the stages."""

@@ -29,7 +29,7 @@ from services.cli.openapi_errors import (
 )
 from services.cli.openapi_schemas import Json, Schemas, Source
 from services.runtime.path_template import parse
-from services.runtime.routes import Route, load, routes
+from services.runtime.routes import Route, load
 
 VERSION: Final = "0.1.0"
 OVERLAY: Final = Path(__file__).with_name("openapi_overlay.yaml")
@@ -64,8 +64,11 @@ def documents(descriptor: Path) -> dict[str, Json]:
 def _document(source: Source, served: list[Route], domains: list[str]) -> Json:
     schemas = Schemas(source)
     paths: Json = {}
+    seen: set[str] = set()
     for route in served:
-        for template, verb, operation in _operations(source, schemas, route):
+        name = _operation_id(route, first=route.rpc not in seen)
+        seen.add(route.rpc)
+        for template, verb, operation in _operations(source, schemas, route, name):
             paths.setdefault(template, {})[verb] = operation
     if len(domains) > 1:
         paths[PING[1]] = {"get": _ping()}
@@ -122,10 +125,13 @@ def _schemas(source: Source, schemas: Schemas, names: set[str]) -> Json:
     return dict(sorted(found.items()))
 
 
-def _operations(source: Source, schemas: Schemas, route: Route) -> Iterable[tuple[str, str, Json]]:
-    """(path, verb, operation) of a route, event streams included."""
+def _operations(
+    source: Source, schemas: Schemas, route: Route, name: str
+) -> Iterable[tuple[str, str, Json]]:
+    """(path, verb, operation) of a route, event streams included; `name` is its operation id."""
     if route.path is not None and route.template is not None and route.http_method is not None:
-        yield _plain(route.template), route.http_method.lower(), _unary(source, schemas, route)
+        operation = _unary(source, schemas, route, name)
+        yield _plain(route.template), route.http_method.lower(), operation
     for template in route.sse_paths:
         yield _plain(template), "get", _event_stream(source, schemas, route, template)
 
@@ -135,11 +141,11 @@ def _plain(template: str) -> str:
     return re.sub(r"\{([\w.]+)=[^{}]*\}", r"{\1}", template)
 
 
-def _unary(source: Source, schemas: Schemas, route: Route) -> Json:
+def _unary(source: Source, schemas: Schemas, route: Route, operation_id: str) -> Json:
     request, response = _types(source, route)
     comment = source.comment(f"{route.service}.{route.method}")
     variables = route.path.variables if route.path else ()
-    operation = _described(route, comment, _operation_id(route))
+    operation = _described(route, comment, operation_id)
     parameters = [_parameter(schemas, request, name, "path") for name in variables]
     if route.body == "":
         others = [f.name for f in source.messages[request].field if f.name not in variables]
@@ -167,11 +173,12 @@ def _unary(source: Source, schemas: Schemas, route: Route) -> Json:
     return operation
 
 
-def _operation_id(route: Route) -> str:
-    """Unique name of a binding; those after the first carry the last word of their path."""
+def _operation_id(route: Route, *, first: bool) -> str:
+    """Unique name of a binding; those after the first of a method carry the last word of their
+    path.
+    """
     name = f"{route.domain}_{route.method}"
-    first = next(other for other in routes() if other.rpc == route.rpc)
-    if route.template == first.template or route.template is None:
+    if first or route.template is None:
         return name
     return f"{name}_{route.template.rpartition('/')[2]}"
 

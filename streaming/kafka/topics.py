@@ -190,6 +190,19 @@ USER_DELETED: Final = Topic(
     retry=(1.0, 10.0, 60.0, 300.0),
 )
 
+CHAT_TURNS: Final = Topic(
+    name="chat.turns",
+    key="chat_id",
+    message="eco2.pipeline.v1.ChatTurn",
+    partitions=6,
+    retention_seconds=DAY_SECONDS,
+    producer="chat",
+    consumers=("chat",),
+    # in place, so that a later turn of the same chat never overtakes
+    retry=(1.0, 2.0, 5.0),
+    in_place=True,
+)
+
 CATALOGUE: Final[Mapping[str, Topic]] = MappingProxyType(
     {
         t.name: t
@@ -203,6 +216,7 @@ CATALOGUE: Final[Mapping[str, Topic]] = MappingProxyType(
             AUTH_REVOCATIONS,
             USER_CREATED,
             USER_DELETED,
+            CHAT_TURNS,
         )
     }
 )

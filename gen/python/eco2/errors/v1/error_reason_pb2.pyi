@@ -131,6 +131,28 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Another account has the phone number."""
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 52
     """The caller used up the allowance of the route."""
+    ERROR_REASON_INVALID_STORE_CATEGORY: _ErrorReason.ValueType  # 53
+    """A store category is not one of the list."""
+    ERROR_REASON_INVALID_PICKUP_CATEGORY: _ErrorReason.ValueType  # 54
+    """A pick-up category is not one of the list."""
+    ERROR_REASON_LOCATION_NOT_FOUND: _ErrorReason.ValueType  # 55
+    """No such place."""
+    ERROR_REASON_INVALID_CATEGORY: _ErrorReason.ValueType  # 56
+    """The category is not one of the list."""
+    ERROR_REASON_INVALID_SOURCE: _ErrorReason.ValueType  # 57
+    """The news source is not one of the list."""
+    ERROR_REASON_INVALID_CURSOR_FORMAT: _ErrorReason.ValueType  # 58
+    """The news cursor is neither digits nor digits_id."""
+    ERROR_REASON_ITEM_NOT_FOUND: _ErrorReason.ValueType  # 59
+    """The guide has no such item."""
+    ERROR_REASON_REGION_NOT_FOUND: _ErrorReason.ValueType  # 60
+    """No municipality is known by that name."""
+    ERROR_REASON_CHAT_NOT_FOUND: _ErrorReason.ValueType  # 61
+    """No such chat, or it belongs to somebody else."""
+    ERROR_REASON_MESSAGE_REQUIRED: _ErrorReason.ValueType  # 62
+    """The message is blank and there is no picture."""
+    ERROR_REASON_TURN_NOT_WAITING: _ErrorReason.ValueType  # 63
+    """The turn does not wait for an input of that type."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names why a call or a job failed."""
@@ -241,4 +263,26 @@ ERROR_REASON_PHONE_NUMBER_TAKEN: ErrorReason.ValueType  # 51
 """Another account has the phone number."""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 52
 """The caller used up the allowance of the route."""
+ERROR_REASON_INVALID_STORE_CATEGORY: ErrorReason.ValueType  # 53
+"""A store category is not one of the list."""
+ERROR_REASON_INVALID_PICKUP_CATEGORY: ErrorReason.ValueType  # 54
+"""A pick-up category is not one of the list."""
+ERROR_REASON_LOCATION_NOT_FOUND: ErrorReason.ValueType  # 55
+"""No such place."""
+ERROR_REASON_INVALID_CATEGORY: ErrorReason.ValueType  # 56
+"""The category is not one of the list."""
+ERROR_REASON_INVALID_SOURCE: ErrorReason.ValueType  # 57
+"""The news source is not one of the list."""
+ERROR_REASON_INVALID_CURSOR_FORMAT: ErrorReason.ValueType  # 58
+"""The news cursor is neither digits nor digits_id."""
+ERROR_REASON_ITEM_NOT_FOUND: ErrorReason.ValueType  # 59
+"""The guide has no such item."""
+ERROR_REASON_REGION_NOT_FOUND: ErrorReason.ValueType  # 60
+"""No municipality is known by that name."""
+ERROR_REASON_CHAT_NOT_FOUND: ErrorReason.ValueType  # 61
+"""No such chat, or it belongs to somebody else."""
+ERROR_REASON_MESSAGE_REQUIRED: ErrorReason.ValueType  # 62
+"""The message is blank and there is no picture."""
+ERROR_REASON_TURN_NOT_WAITING: ErrorReason.ValueType  # 63
+"""The turn does not wait for an input of that type."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -282,6 +282,61 @@ class ErrorReason(betterproto2.Enum):
     The caller used up the allowance of the route.
     """
 
+    INVALID_STORE_CATEGORY = 53
+    """
+    A store category is not one of the list.
+    """
+
+    INVALID_PICKUP_CATEGORY = 54
+    """
+    A pick-up category is not one of the list.
+    """
+
+    LOCATION_NOT_FOUND = 55
+    """
+    No such place.
+    """
+
+    INVALID_CATEGORY = 56
+    """
+    The category is not one of the list.
+    """
+
+    INVALID_SOURCE = 57
+    """
+    The news source is not one of the list.
+    """
+
+    INVALID_CURSOR_FORMAT = 58
+    """
+    The news cursor is neither digits nor digits_id.
+    """
+
+    ITEM_NOT_FOUND = 59
+    """
+    The guide has no such item.
+    """
+
+    REGION_NOT_FOUND = 60
+    """
+    No municipality is known by that name.
+    """
+
+    CHAT_NOT_FOUND = 61
+    """
+    No such chat, or it belongs to somebody else.
+    """
+
+    MESSAGE_REQUIRED = 62
+    """
+    The message is blank and there is no picture.
+    """
+
+    TURN_NOT_WAITING = 63
+    """
+    The turn does not wait for an input of that type.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -338,6 +393,17 @@ class ErrorReason(betterproto2.Enum):
             50: "ERROR_REASON_INVALID_PHONE_NUMBER",
             51: "ERROR_REASON_PHONE_NUMBER_TAKEN",
             52: "ERROR_REASON_RATE_LIMITED",
+            53: "ERROR_REASON_INVALID_STORE_CATEGORY",
+            54: "ERROR_REASON_INVALID_PICKUP_CATEGORY",
+            55: "ERROR_REASON_LOCATION_NOT_FOUND",
+            56: "ERROR_REASON_INVALID_CATEGORY",
+            57: "ERROR_REASON_INVALID_SOURCE",
+            58: "ERROR_REASON_INVALID_CURSOR_FORMAT",
+            59: "ERROR_REASON_ITEM_NOT_FOUND",
+            60: "ERROR_REASON_REGION_NOT_FOUND",
+            61: "ERROR_REASON_CHAT_NOT_FOUND",
+            62: "ERROR_REASON_MESSAGE_REQUIRED",
+            63: "ERROR_REASON_TURN_NOT_WAITING",
         }
 
     @classmethod
@@ -396,4 +462,15 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_INVALID_PHONE_NUMBER": 50,
             "ERROR_REASON_PHONE_NUMBER_TAKEN": 51,
             "ERROR_REASON_RATE_LIMITED": 52,
+            "ERROR_REASON_INVALID_STORE_CATEGORY": 53,
+            "ERROR_REASON_INVALID_PICKUP_CATEGORY": 54,
+            "ERROR_REASON_LOCATION_NOT_FOUND": 55,
+            "ERROR_REASON_INVALID_CATEGORY": 56,
+            "ERROR_REASON_INVALID_SOURCE": 57,
+            "ERROR_REASON_INVALID_CURSOR_FORMAT": 58,
+            "ERROR_REASON_ITEM_NOT_FOUND": 59,
+            "ERROR_REASON_REGION_NOT_FOUND": 60,
+            "ERROR_REASON_CHAT_NOT_FOUND": 61,
+            "ERROR_REASON_MESSAGE_REQUIRED": 62,
+            "ERROR_REASON_TURN_NOT_WAITING": 63,
         }

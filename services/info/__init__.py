@@ -1,0 +1,1 @@
+"""News, and what is known about recycling."""

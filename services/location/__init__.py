@@ -1,0 +1,1 @@
+"""Places that take recyclables or sell without packaging."""
