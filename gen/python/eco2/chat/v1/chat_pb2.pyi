@@ -40,7 +40,7 @@ class ChatSummary(_message.Message):
     """Messages of both sides."""
     @_builtins.property
     def last_message_at(self) -> _timestamp_pb2.Timestamp:
-        """When the latest turn was accepted; unset before the first one."""
+        """When its latest message was stored, of either side; unset before the first one."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -170,6 +170,7 @@ class Turn(_message.Message):
     ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     FINISHED_AT_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """UUID; also the id of the job whose progress is streamed."""
     chat_id: _builtins.str
@@ -186,6 +187,10 @@ class Turn(_message.Message):
     """Error reason without prefix; empty unless failed."""
     error_message: _builtins.str
     """What went wrong, for the user, in Korean; empty unless failed."""
+    round: _builtins.int
+    """How often it has waited for the user. A record whose input is of an earlier round (a new turn's
+    is of round 0) tells of something that is over and is to be dropped.
+    """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was accepted."""
@@ -207,10 +212,11 @@ class Turn(_message.Message):
         error_message: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         finished_at: _timestamp_pb2.Timestamp | None = ...,
+        round: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "finished_at", b"finished_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_at", b"created_at", "error_message", b"error_message", "error_reason", b"error_reason", "finished_at", b"finished_at", "job_id", b"job_id", "message", b"message", "result_json", b"result_json", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "created_at", b"created_at", "error_message", b"error_message", "error_reason", b"error_reason", "finished_at", b"finished_at", "job_id", b"job_id", "message", b"message", "result_json", b"result_json", "round", b"round", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -226,6 +232,7 @@ class PastMessage(_message.Message):
     CONTENT_FIELD_NUMBER: _builtins.int
     IMAGE_URL_FIELD_NUMBER: _builtins.int
     INTENT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
     role: _builtins.str
     """"user" or "assistant"."""
     content: _builtins.str
@@ -234,6 +241,8 @@ class PastMessage(_message.Message):
     """Picture; empty when none."""
     intent: _builtins.str
     """What the turn was about; empty when not known."""
+    position: _builtins.int
+    """Place in the chat: 2n-1 for the user's message of the n-th turn, 2n for its answer."""
     def __init__(
         self,
         *,
@@ -241,10 +250,11 @@ class PastMessage(_message.Message):
         content: _builtins.str = ...,
         image_url: _builtins.str = ...,
         intent: _builtins.str = ...,
+        position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "image_url", b"image_url", "intent", b"intent", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "image_url", b"image_url", "intent", b"intent", "position", b"position", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -268,7 +278,10 @@ class AssistantAnswer(_message.Message):
     intent: _builtins.str
     """What the turn was about, for example "waste"."""
     metadata_json: _builtins.str
-    """Sources, feedback level, use of models and the like (a JSON object); empty for none."""
+    """Sources, feedback level, use of models and the like (a JSON object); empty for none. AskOnce
+    passes on `disposal_steps` and `insufficiencies` (arrays of texts) and `classification` (an
+    object: major_category, middle_category, minor_category), which an answer about waste has.
+    """
     grade: _builtins.str
     """Grade of the evaluation: "S", "A", "B" or "C"; empty when it was not graded."""
     score: _builtins.float
@@ -276,7 +289,7 @@ class AssistantAnswer(_message.Message):
     summary: _builtins.str
     """Running summary of all that came before, when this turn made a new one; empty keeps the old one."""
     summarised_messages: _builtins.int
-    """How many messages from the start of the chat the summary covers."""
+    """Position of the last message the summary covers."""
     def __init__(
         self,
         *,

@@ -66,7 +66,7 @@ class ListChatsResponse(_message.Message):
     """Unset at the end."""
     @_builtins.property
     def chats(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.ChatSummary]:
-        """The one with the latest turn first."""
+        """The one with the latest message first."""
 
     def __init__(
         self,
@@ -651,7 +651,7 @@ class BeginTurnResponse(_message.Message):
     summary: _builtins.str
     """Running summary of what came before them; empty when there is none."""
     summarised_messages: _builtins.int
-    """How many messages from the start of the chat the summary covers."""
+    """Position of the last message the summary covers; 0 when there is none."""
     @_builtins.property
     def turn(self) -> _chat_pb2.Turn:
         """The turn."""
@@ -749,6 +749,7 @@ class ParkTurnRequest(_message.Message):
     QUESTION_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     WAIT_SECONDS_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """UUID of the turn."""
     input_type: _builtins.str
@@ -759,6 +760,10 @@ class ParkTurnRequest(_message.Message):
     """What was worked out so far; comes back in the record that goes on with the turn."""
     wait_seconds: _builtins.int
     """How long to wait before the turn goes on without an input."""
+    round: _builtins.int
+    """Which wait of the turn this is, counted from 1: one more than the round of the record that is
+    being worked on.
+    """
     def __init__(
         self,
         *,
@@ -767,10 +772,11 @@ class ParkTurnRequest(_message.Message):
         question: _builtins.str = ...,
         state: _builtins.bytes = ...,
         wait_seconds: _builtins.int = ...,
+        round: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_type", b"input_type", "job_id", b"job_id", "question", b"question", "state", b"state", "wait_seconds", b"wait_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_type", b"input_type", "job_id", b"job_id", "question", b"question", "round", b"round", "state", b"state", "wait_seconds", b"wait_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -785,7 +791,9 @@ class ParkTurnResponse(_message.Message):
     TURN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def turn(self) -> _chat_pb2.Turn:
-        """The turn as it is stored now: "waiting", or how it ended meanwhile."""
+        """The turn as it is stored now: "waiting", or how it ended meanwhile; "accepted" when the round is
+        over, because the user has answered it.
+        """
 
     def __init__(
         self,

@@ -115,7 +115,8 @@ class ChatServiceServicer:
     """
 
     def ListChats(self, request, context):
-        """ListChats returns the caller's chats, the one with the latest turn first, those without one last.
+        """ListChats returns the caller's chats, the one with the latest message first, those without one
+        last.
         Errors: INVALID_CURSOR, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -124,7 +125,7 @@ class ChatServiceServicer:
 
     def CreateChat(self, request, context):
         """CreateChat makes an empty chat; 201 at the edge.
-        Errors: VALIDATION_FAILED.
+        Errors: RATE_LIMITED, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,7 +167,8 @@ class ChatServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SubmitInput(self, request, context):
-        """SubmitInput answers what a waiting turn has asked for; the turn goes on.
+        """SubmitInput answers what a waiting turn has asked for, or declines with "cancel"; the turn goes
+        on either way. Repeating the same input is accepted.
         Errors: JOB_NOT_FOUND, TURN_NOT_WAITING, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -177,8 +179,8 @@ class ChatServiceServicer:
         """AskOnce answers one message in one call, as the app's first chat screen asks; 201 at the edge.
         Can be slow: it waits for the answer.
         Errors: MESSAGE_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-        IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, JOB_DEADLINE_EXCEEDED,
-        VALIDATION_FAILED.
+        IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, MODEL_REJECTED, MODEL_OUTPUT_INVALID,
+        STAGE_FAILED, JOB_DEADLINE_EXCEEDED, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,14 +206,15 @@ class ChatServiceServicer:
     def AppendTurn(self, request, context):
         """AppendTurn stores the answer of a turn. The first answer wins; a repeat returns what is stored. A
         turn that was cancelled or failed keeps that state, which the answer shows.
-        Errors: JOB_NOT_FOUND.
+        Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ParkTurn(self, request, context):
-        """ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input.
+        """ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input, in
+        a new record. A repeat, or a round that is over, changes nothing.
         Errors: JOB_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -220,7 +223,7 @@ class ChatServiceServicer:
 
     def FailTurn(self, request, context):
         """FailTurn ends a turn with a reason, unless it has ended already.
-        Errors: JOB_NOT_FOUND.
+        Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,12 +37,13 @@ class ChatServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ChatServiceAsyncStub: ...
     ListChats: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.ListChatsRequest, _chat_service_pb2.ListChatsResponse]
-    """ListChats returns the caller's chats, the one with the latest turn first, those without one last.
+    """ListChats returns the caller's chats, the one with the latest message first, those without one
+    last.
     Errors: INVALID_CURSOR, VALIDATION_FAILED.
     """
     CreateChat: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.CreateChatRequest, _chat_service_pb2.CreateChatResponse]
     """CreateChat makes an empty chat; 201 at the edge.
-    Errors: VALIDATION_FAILED.
+    Errors: RATE_LIMITED, VALIDATION_FAILED.
     """
     GetChat: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.GetChatRequest, _chat_service_pb2.GetChatResponse]
     """GetChat returns a chat with its newest messages, ascending; next_cursor leads to older ones.
@@ -64,15 +65,16 @@ class ChatServiceStub:
     VALIDATION_FAILED.
     """
     SubmitInput: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.SubmitInputRequest, _chat_service_pb2.SubmitInputResponse]
-    """SubmitInput answers what a waiting turn has asked for; the turn goes on.
+    """SubmitInput answers what a waiting turn has asked for, or declines with "cancel"; the turn goes
+    on either way. Repeating the same input is accepted.
     Errors: JOB_NOT_FOUND, TURN_NOT_WAITING, VALIDATION_FAILED.
     """
     AskOnce: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.AskOnceRequest, _chat_service_pb2.AskOnceResponse]
     """AskOnce answers one message in one call, as the app's first chat screen asks; 201 at the edge.
     Can be slow: it waits for the answer.
     Errors: MESSAGE_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-    IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, JOB_DEADLINE_EXCEEDED,
-    VALIDATION_FAILED.
+    IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, MODEL_REJECTED, MODEL_OUTPUT_INVALID,
+    STAGE_FAILED, JOB_DEADLINE_EXCEEDED, VALIDATION_FAILED.
     """
     GetTurn: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.GetTurnRequest, _chat_service_pb2.GetTurnResponse]
     """GetTurn returns a turn whoever owns it.
@@ -86,15 +88,16 @@ class ChatServiceStub:
     AppendTurn: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.AppendTurnRequest, _chat_service_pb2.AppendTurnResponse]
     """AppendTurn stores the answer of a turn. The first answer wins; a repeat returns what is stored. A
     turn that was cancelled or failed keeps that state, which the answer shows.
-    Errors: JOB_NOT_FOUND.
+    Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
     """
     ParkTurn: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.ParkTurnRequest, _chat_service_pb2.ParkTurnResponse]
-    """ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input.
+    """ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input, in
+    a new record. A repeat, or a round that is over, changes nothing.
     Errors: JOB_NOT_FOUND.
     """
     FailTurn: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.FailTurnRequest, _chat_service_pb2.FailTurnResponse]
     """FailTurn ends a turn with a reason, unless it has ended already.
-    Errors: JOB_NOT_FOUND.
+    Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
     """
     EraseUser: _grpc.UnaryUnaryMultiCallable[_chat_service_pb2.EraseUserRequest, _chat_service_pb2.EraseUserResponse]
     """EraseUser removes everything kept of a user. Repeating it is accepted."""
@@ -107,12 +110,13 @@ class ChatServiceAsyncStub(ChatServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListChats: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.ListChatsRequest, _chat_service_pb2.ListChatsResponse]  # type: ignore[assignment]
-    """ListChats returns the caller's chats, the one with the latest turn first, those without one last.
+    """ListChats returns the caller's chats, the one with the latest message first, those without one
+    last.
     Errors: INVALID_CURSOR, VALIDATION_FAILED.
     """
     CreateChat: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.CreateChatRequest, _chat_service_pb2.CreateChatResponse]  # type: ignore[assignment]
     """CreateChat makes an empty chat; 201 at the edge.
-    Errors: VALIDATION_FAILED.
+    Errors: RATE_LIMITED, VALIDATION_FAILED.
     """
     GetChat: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.GetChatRequest, _chat_service_pb2.GetChatResponse]  # type: ignore[assignment]
     """GetChat returns a chat with its newest messages, ascending; next_cursor leads to older ones.
@@ -134,15 +138,16 @@ class ChatServiceAsyncStub(ChatServiceStub):
     VALIDATION_FAILED.
     """
     SubmitInput: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.SubmitInputRequest, _chat_service_pb2.SubmitInputResponse]  # type: ignore[assignment]
-    """SubmitInput answers what a waiting turn has asked for; the turn goes on.
+    """SubmitInput answers what a waiting turn has asked for, or declines with "cancel"; the turn goes
+    on either way. Repeating the same input is accepted.
     Errors: JOB_NOT_FOUND, TURN_NOT_WAITING, VALIDATION_FAILED.
     """
     AskOnce: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.AskOnceRequest, _chat_service_pb2.AskOnceResponse]  # type: ignore[assignment]
     """AskOnce answers one message in one call, as the app's first chat screen asks; 201 at the edge.
     Can be slow: it waits for the answer.
     Errors: MESSAGE_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-    IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, JOB_DEADLINE_EXCEEDED,
-    VALIDATION_FAILED.
+    IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, MODEL_REJECTED, MODEL_OUTPUT_INVALID,
+    STAGE_FAILED, JOB_DEADLINE_EXCEEDED, VALIDATION_FAILED.
     """
     GetTurn: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.GetTurnRequest, _chat_service_pb2.GetTurnResponse]  # type: ignore[assignment]
     """GetTurn returns a turn whoever owns it.
@@ -156,15 +161,16 @@ class ChatServiceAsyncStub(ChatServiceStub):
     AppendTurn: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.AppendTurnRequest, _chat_service_pb2.AppendTurnResponse]  # type: ignore[assignment]
     """AppendTurn stores the answer of a turn. The first answer wins; a repeat returns what is stored. A
     turn that was cancelled or failed keeps that state, which the answer shows.
-    Errors: JOB_NOT_FOUND.
+    Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
     """
     ParkTurn: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.ParkTurnRequest, _chat_service_pb2.ParkTurnResponse]  # type: ignore[assignment]
-    """ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input.
+    """ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input, in
+    a new record. A repeat, or a round that is over, changes nothing.
     Errors: JOB_NOT_FOUND.
     """
     FailTurn: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.FailTurnRequest, _chat_service_pb2.FailTurnResponse]  # type: ignore[assignment]
     """FailTurn ends a turn with a reason, unless it has ended already.
-    Errors: JOB_NOT_FOUND.
+    Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
     """
     EraseUser: _aio.UnaryUnaryMultiCallable[_chat_service_pb2.EraseUserRequest, _chat_service_pb2.EraseUserResponse]  # type: ignore[assignment]
     """EraseUser removes everything kept of a user. Repeating it is accepted."""
@@ -180,7 +186,8 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_service_pb2.ListChatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_chat_service_pb2.ListChatsResponse, _abc.Awaitable[_chat_service_pb2.ListChatsResponse]]:
-        """ListChats returns the caller's chats, the one with the latest turn first, those without one last.
+        """ListChats returns the caller's chats, the one with the latest message first, those without one
+        last.
         Errors: INVALID_CURSOR, VALIDATION_FAILED.
         """
 
@@ -191,7 +198,7 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chat_service_pb2.CreateChatResponse, _abc.Awaitable[_chat_service_pb2.CreateChatResponse]]:
         """CreateChat makes an empty chat; 201 at the edge.
-        Errors: VALIDATION_FAILED.
+        Errors: RATE_LIMITED, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod
@@ -243,7 +250,8 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_service_pb2.SubmitInputRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_chat_service_pb2.SubmitInputResponse, _abc.Awaitable[_chat_service_pb2.SubmitInputResponse]]:
-        """SubmitInput answers what a waiting turn has asked for; the turn goes on.
+        """SubmitInput answers what a waiting turn has asked for, or declines with "cancel"; the turn goes
+        on either way. Repeating the same input is accepted.
         Errors: JOB_NOT_FOUND, TURN_NOT_WAITING, VALIDATION_FAILED.
         """
 
@@ -256,8 +264,8 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         """AskOnce answers one message in one call, as the app's first chat screen asks; 201 at the edge.
         Can be slow: it waits for the answer.
         Errors: MESSAGE_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-        IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, JOB_DEADLINE_EXCEEDED,
-        VALIDATION_FAILED.
+        IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, MODEL_REJECTED, MODEL_OUTPUT_INVALID,
+        STAGE_FAILED, JOB_DEADLINE_EXCEEDED, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod
@@ -289,7 +297,7 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_chat_service_pb2.AppendTurnResponse, _abc.Awaitable[_chat_service_pb2.AppendTurnResponse]]:
         """AppendTurn stores the answer of a turn. The first answer wins; a repeat returns what is stored. A
         turn that was cancelled or failed keeps that state, which the answer shows.
-        Errors: JOB_NOT_FOUND.
+        Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod
@@ -298,7 +306,8 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _chat_service_pb2.ParkTurnRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_chat_service_pb2.ParkTurnResponse, _abc.Awaitable[_chat_service_pb2.ParkTurnResponse]]:
-        """ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input.
+        """ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input, in
+        a new record. A repeat, or a round that is over, changes nothing.
         Errors: JOB_NOT_FOUND.
         """
 
@@ -309,7 +318,7 @@ class ChatServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_chat_service_pb2.FailTurnResponse, _abc.Awaitable[_chat_service_pb2.FailTurnResponse]]:
         """FailTurn ends a turn with a reason, unless it has ended already.
-        Errors: JOB_NOT_FOUND.
+        Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from eco2.chat.v1 import chat_pb2 as eco2_dot_chat_dot_v1_dot_chat__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n eco2/pipeline/v1/chat_turn.proto\x12\x10\x65\x63o2.pipeline.v1\x1a\x17\x65\x63o2/chat/v1/chat.proto\"\xa7\x02\n\x08\x43hatTurn\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hat_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x11\n\timage_url\x18\x05 \x01(\t\x12\x11\n\timage_key\x18\x06 \x01(\t\x12\x1a\n\x12image_content_type\x18\x07 \x01(\t\x12-\n\ruser_location\x18\x08 \x01(\x0b\x32\x16.eco2.chat.v1.GeoPoint\x12\r\n\x05model\x18\t \x01(\t\x12\x17\n\x0fsubmitted_at_ms\x18\n \x01(\x03\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x0b \x01(\x03\x12*\n\x05input\x18\x0c \x01(\x0b\x32\x1b.eco2.pipeline.v1.ChatInput\"J\n\tChatInput\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x11\n\tdata_json\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\x0c\x12\r\n\x05round\x18\x04 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n eco2/pipeline/v1/chat_turn.proto\x12\x10\x65\x63o2.pipeline.v1\x1a\x17\x65\x63o2/chat/v1/chat.proto\"\xbc\x02\n\x08\x43hatTurn\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63hat_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x11\n\timage_url\x18\x05 \x01(\t\x12\x11\n\timage_key\x18\x06 \x01(\t\x12\x1a\n\x12image_content_type\x18\x07 \x01(\t\x12-\n\ruser_location\x18\x08 \x01(\x0b\x32\x16.eco2.chat.v1.GeoPoint\x12\r\n\x05model\x18\t \x01(\t\x12\x17\n\x0fsubmitted_at_ms\x18\n \x01(\x03\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x0b \x01(\x03\x12*\n\x05input\x18\x0c \x01(\x0b\x32\x1b.eco2.pipeline.v1.ChatInput\x12\x13\n\x0btraceparent\x18\r \x01(\t\"J\n\tChatInput\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x11\n\tdata_json\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\x0c\x12\r\n\x05round\x18\x04 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'eco2.pipeline.v1.chat_turn_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHATTURN']._serialized_start=80
-  _globals['_CHATTURN']._serialized_end=375
-  _globals['_CHATINPUT']._serialized_start=377
-  _globals['_CHATINPUT']._serialized_end=451
+  _globals['_CHATTURN']._serialized_end=396
+  _globals['_CHATINPUT']._serialized_start=398
+  _globals['_CHATINPUT']._serialized_end=472
 # @@protoc_insertion_point(module_scope)

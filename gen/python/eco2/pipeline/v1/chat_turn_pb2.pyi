@@ -37,6 +37,7 @@ class ChatTurn(_message.Message):
     SUBMITTED_AT_MS_FIELD_NUMBER: _builtins.int
     DEADLINE_MS_FIELD_NUMBER: _builtins.int
     INPUT_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """UUID of the turn; also the id of the job whose progress is streamed."""
     chat_id: _builtins.str
@@ -57,6 +58,8 @@ class ChatTurn(_message.Message):
     """Acceptance time, Unix milliseconds."""
     deadline_ms: _builtins.int
     """Time after which the turn is failed, Unix milliseconds; a turn that waited gets a new one."""
+    traceparent: _builtins.str
+    """W3C trace context of the call that accepted the turn; empty for none."""
     @_builtins.property
     def user_location(self) -> _chat_pb2.GeoPoint:
         """Where the user is, when known."""
@@ -80,10 +83,11 @@ class ChatTurn(_message.Message):
         submitted_at_ms: _builtins.int = ...,
         deadline_ms: _builtins.int = ...,
         input: Global___ChatInput | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "user_location", b"user_location"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "deadline_ms", b"deadline_ms", "image_content_type", b"image_content_type", "image_key", b"image_key", "image_url", b"image_url", "input", b"input", "job_id", b"job_id", "message", b"message", "model", b"model", "submitted_at_ms", b"submitted_at_ms", "user_id", b"user_id", "user_location", b"user_location"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_id", b"chat_id", "deadline_ms", b"deadline_ms", "image_content_type", b"image_content_type", "image_key", b"image_key", "image_url", b"image_url", "input", b"input", "job_id", b"job_id", "message", b"message", "model", b"model", "submitted_at_ms", b"submitted_at_ms", "traceparent", b"traceparent", "user_id", b"user_id", "user_location", b"user_location"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

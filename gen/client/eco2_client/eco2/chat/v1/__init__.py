@@ -221,7 +221,9 @@ class AssistantAnswer(betterproto2.Message):
 
     metadata_json: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
     """
-    Sources, feedback level, use of models and the like (a JSON object); empty for none.
+    Sources, feedback level, use of models and the like (a JSON object); empty for none. AskOnce
+    passes on `disposal_steps` and `insufficiencies` (arrays of texts) and `classification` (an
+    object: major_category, middle_category, minor_category), which an answer about waste has.
     """
 
     grade: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
@@ -241,7 +243,7 @@ class AssistantAnswer(betterproto2.Message):
 
     summarised_messages: "int" = betterproto2.field(7, betterproto2.TYPE_INT32)
     """
-    How many messages from the start of the chat the summary covers.
+    Position of the last message the summary covers.
     """
 
 
@@ -291,7 +293,7 @@ class BeginTurnResponse(betterproto2.Message):
 
     summarised_messages: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
     """
-    How many messages from the start of the chat the summary covers.
+    Position of the last message the summary covers; 0 when there is none.
     """
 
     recent_intents: "list[str]" = betterproto2.field(5, betterproto2.TYPE_STRING, repeated=True)
@@ -389,7 +391,7 @@ class ChatSummary(betterproto2.Message):
         5, betterproto2.TYPE_MESSAGE, unwrap=lambda: ___google__protobuf__.Timestamp, optional=True
     )
     """
-    When the latest turn was accepted; unset before the first one.
+    When its latest message was stored, of either side; unset before the first one.
     """
 
     created_at: "datetime.datetime | None" = betterproto2.field(
@@ -675,7 +677,7 @@ class ListChatsResponse(betterproto2.Message):
 
     chats: "list[ChatSummary]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
     """
-    The one with the latest turn first.
+    The one with the latest message first.
     """
 
     next_cursor: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
@@ -718,6 +720,12 @@ class ParkTurnRequest(betterproto2.Message):
     How long to wait before the turn goes on without an input.
     """
 
+    round: "int" = betterproto2.field(6, betterproto2.TYPE_INT32)
+    """
+    Which wait of the turn this is, counted from 1: one more than the round of the record that is
+    being worked on.
+    """
+
 
 default_message_pool.register_message("eco2.chat.v1", "ParkTurnRequest", ParkTurnRequest)
 
@@ -730,7 +738,8 @@ class ParkTurnResponse(betterproto2.Message):
 
     turn: "Turn | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
     """
-    The turn as it is stored now: "waiting", or how it ended meanwhile.
+    The turn as it is stored now: "waiting", or how it ended meanwhile; "accepted" when the round is
+    over, because the user has answered it.
     """
 
 
@@ -761,6 +770,11 @@ class PastMessage(betterproto2.Message):
     intent: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
     """
     What the turn was about; empty when not known.
+    """
+
+    position: "int" = betterproto2.field(5, betterproto2.TYPE_INT32)
+    """
+    Place in the chat: 2n-1 for the user's message of the n-th turn, 2n for its answer.
     """
 
 
@@ -957,6 +971,12 @@ class Turn(betterproto2.Message):
     When it ended; unset while it runs or waits.
     """
 
+    round: "int" = betterproto2.field(11, betterproto2.TYPE_INT32)
+    """
+    How often it has waited for the user. A record whose input is of an earlier round (a new turn's
+    is of round 0) tells of something that is over and is to be dropped.
+    """
+
 
 default_message_pool.register_message("eco2.chat.v1", "Turn", Turn)
 
@@ -976,7 +996,8 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ListChatsResponse":
         """
-        ListChats returns the caller's chats, the one with the latest turn first, those without one last.
+        ListChats returns the caller's chats, the one with the latest message first, those without one
+        last.
         Errors: INVALID_CURSOR, VALIDATION_FAILED.
         """
 
@@ -999,7 +1020,7 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "CreateChatResponse":
         """
         CreateChat makes an empty chat; 201 at the edge.
-        Errors: VALIDATION_FAILED.
+        Errors: RATE_LIMITED, VALIDATION_FAILED.
         """
 
         return await self._unary_unary(
@@ -1111,7 +1132,8 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "SubmitInputResponse":
         """
-        SubmitInput answers what a waiting turn has asked for; the turn goes on.
+        SubmitInput answers what a waiting turn has asked for, or declines with "cancel"; the turn goes
+        on either way. Repeating the same input is accepted.
         Errors: JOB_NOT_FOUND, TURN_NOT_WAITING, VALIDATION_FAILED.
         """
 
@@ -1136,8 +1158,8 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
         AskOnce answers one message in one call, as the app's first chat screen asks; 201 at the edge.
         Can be slow: it waits for the answer.
         Errors: MESSAGE_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-        IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, JOB_DEADLINE_EXCEEDED,
-        VALIDATION_FAILED.
+        IMAGE_TYPE_UNSUPPORTED, RATE_LIMITED, MODEL_UNAVAILABLE, MODEL_REJECTED, MODEL_OUTPUT_INVALID,
+        STAGE_FAILED, JOB_DEADLINE_EXCEEDED, VALIDATION_FAILED.
         """
 
         return await self._unary_unary(
@@ -1205,7 +1227,7 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
         """
         AppendTurn stores the answer of a turn. The first answer wins; a repeat returns what is stored. A
         turn that was cancelled or failed keeps that state, which the answer shows.
-        Errors: JOB_NOT_FOUND.
+        Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
         """
 
         return await self._unary_unary(
@@ -1226,7 +1248,8 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ParkTurnResponse":
         """
-        ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input.
+        ParkTurn makes a turn wait for the user. What was worked out so far comes back with its input, in
+        a new record. A repeat, or a round that is over, changes nothing.
         Errors: JOB_NOT_FOUND.
         """
 
@@ -1249,7 +1272,7 @@ class ChatServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "FailTurnResponse":
         """
         FailTurn ends a turn with a reason, unless it has ended already.
-        Errors: JOB_NOT_FOUND.
+        Errors: JOB_NOT_FOUND, VALIDATION_FAILED.
         """
 
         return await self._unary_unary(

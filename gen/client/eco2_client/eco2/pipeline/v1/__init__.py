@@ -159,6 +159,11 @@ class ChatTurn(betterproto2.Message):
     What the turn has waited for; unset for a new turn.
     """
 
+    traceparent: "str" = betterproto2.field(13, betterproto2.TYPE_STRING)
+    """
+    W3C trace context of the call that accepted the turn; empty for none.
+    """
+
 
 default_message_pool.register_message("eco2.pipeline.v1", "ChatTurn", ChatTurn)
 
