@@ -12,10 +12,17 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from mesh.local.ephemeral import EphemeralParts, clean_environ
 from mesh.local.ephemeral_stack import EphemeralStack
 from mesh.local.parts import python
+
+# The same examples every time, and none judged by the clock of a busy machine. New ones are looked
+# for with ECO2_HYPOTHESIS=explore.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("ECO2_HYPOTHESIS", "repeatable"))
 
 
 @pytest.fixture(scope="session")

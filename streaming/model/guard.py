@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from services.runtime.breaker import Breaker, Permit
 from streaming.model import metrics
-from streaming.model.breaker import Breaker, Permit
 from streaming.model.limits import Limiter
 from streaming.model.provider import (
     ModelError,

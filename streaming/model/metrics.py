@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from streaming.model.breaker import Breaker, State
+from services.runtime.breaker import Breaker, State
 from streaming.model.prices import Price
 from streaming.model.provider import ModelError, Usage
 

@@ -15,7 +15,6 @@ import copy
 import json
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -23,6 +22,7 @@ import aiohttp
 import httpx2
 from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
 
+from services.runtime.retry_after import retry_after
 from streaming.knowledge import Knowledge, RuleDocument
 from streaming.model import schema
 from streaming.model.provider import (
@@ -243,11 +243,11 @@ def _refusal(response: httpx2.Response) -> ModelError:
     status, code = response.status_code, _code(response.content)
     header: Callable[[str], str | None] = response.headers.get
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        seconds = retry_after(header("retry-after-ms"), header("retry-after"), time.time())
+        seconds = pause(header("retry-after-ms"), header("retry-after"), time.time())
         return ModelRateLimited(f"429 ({code})", retry_after_seconds=seconds)
     if status in _REFUSED:
         return ModelRejected(f"{status} ({code})")
-    seconds = retry_after(header("retry-after-ms"), header("retry-after"), time.time(), default=0)
+    seconds = pause(header("retry-after-ms"), header("retry-after"), time.time(), default=0)
     return ModelUnavailable(f"{status} ({code})", retry_after_seconds=seconds or None)
 
 
@@ -272,27 +272,19 @@ def _timed_out_reading(error: BaseException) -> bool:
     return cause is not None
 
 
-def retry_after(
+def pause(
     milliseconds: str | None,
     header: str | None,
     now: float,
     *,
     default: float = DEFAULT_RETRY_AFTER,
 ) -> float:
-    """Seconds a server asks to wait: ``retry-after-ms``, or ``Retry-After`` as a number or a date
-    (RFC 9110 §10.2.3); between 0 and :data:`MAX_RETRY_AFTER`.
+    """Seconds a server asks to wait, in ``retry-after-ms`` or else ``Retry-After``; between 0 and
+    :data:`MAX_RETRY_AFTER`.
     """
-    seconds = default
-    try:
-        if milliseconds is not None:
-            seconds = float(milliseconds) / 1000
-        elif header is not None:
-            try:
-                seconds = float(header)
-            except ValueError:
-                seconds = parsedate_to_datetime(header).timestamp() - now
-    except (ValueError, OverflowError):
-        seconds = default
-    if not seconds > 0:  # also what is not a number
-        seconds = 0.0
-    return min(seconds, MAX_RETRY_AFTER)
+    if milliseconds is None:
+        asked = retry_after(header, now)
+    else:
+        asked = retry_after(milliseconds, now)
+        asked = None if asked is None else asked / 1000
+    return min(default if asked is None else asked, MAX_RETRY_AFTER)

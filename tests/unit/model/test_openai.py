@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from streaming.knowledge import Knowledge
-from streaming.model.openai import MAX_RETRY_AFTER, retry_after
+from streaming.model.openai import MAX_RETRY_AFTER, pause
 from streaming.model.provider import (
     Image,
     ModelOutputInvalid,
@@ -228,7 +228,7 @@ def test_retry_after_reads_every_form_of_the_header(
     milliseconds: str | None, header: str | None, expected: float
 ) -> None:
     now = 784111777.0  # Sun, 06 Nov 1994 08:49:37 GMT
-    assert retry_after(milliseconds, header, now) == expected
+    assert pause(milliseconds, header, now) == expected
 
 
 def _members(schema: dict[str, Any], *path: str) -> Any:

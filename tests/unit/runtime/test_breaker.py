@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.model.breaker import PROBE_POLL_SECONDS, Breaker, Permit, State
+from services.runtime.breaker import PROBE_POLL_SECONDS, Breaker, Permit, State
 
 
 def breaker(window: int = 10, failures: int = 3) -> Breaker:

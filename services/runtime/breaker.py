@@ -1,4 +1,4 @@
-"""Circuit breaker: when a model that keeps failing is left alone, and when it is tried again.
+"""Circuit breaker: when a server that keeps failing is left alone, and when it is tried again.
 
 Pure: time comes in as an argument, nothing is awaited.
 
