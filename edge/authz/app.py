@@ -70,7 +70,7 @@ async def build(
     metrics.REVOCATIONS.set_function(lambda: len(sessions))
     metrics.STALENESS.set_function(sessions.staleness)
     authorizer = Authorizer(
-        AccessRules(table()),
+        AccessRules(table(), playground=settings.playground_served),
         tokens,
         keyring,
         sessions,

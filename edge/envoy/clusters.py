@@ -1,4 +1,6 @@
-"""Upstreams of the edge: one per domain over HTTP/2, ext-authz, the SSE bridge, the pictures."""
+"""Upstreams of the edge: one per domain over HTTP/2, ext-authz, the SSE bridge, the docs
+server, the pictures.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ Json = dict[str, Any]
 AUTHZ = "authz"
 AUTHZ_GRPC = "authz_grpc"
 SSE = "progress_sse"
+DOCS = "docs"
 PICTURES = "pictures"
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -51,7 +54,8 @@ def clusters(
     authz["circuit_breakers"]["thresholds"][0]["max_connections"] = settings.edge_authz_connections
     checks = _cluster(AUTHZ_GRPC, *grpc_target(AUTHZ_GRPC, environ), limit, http2=True)
     sse = _cluster(SSE, HOST, port("progress_sse", environ), limit)
-    return [*grpc, authz, checks, sse, _pictures(settings)]
+    docs = _cluster(DOCS, HOST, port("docs", environ), limit)
+    return [*grpc, authz, checks, sse, docs, _pictures(settings)]
 
 
 def _cluster(name: str, host: str, number: int, limit: int, *, http2: bool = False) -> Json:

@@ -13,7 +13,8 @@ from typing import Any, Final
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
 from edge.authz.rules import PING
-from edge.envoy.clusters import AUTHZ, PICTURES, SSE, grpc_cluster
+from edge.docs.pages import Page, pages
+from edge.envoy.clusters import AUTHZ, DOCS, PICTURES, SSE, grpc_cluster
 from edge.envoy.settings import EdgeSettings
 from edge.envoy.signing import SIGNING, signed_route
 from services.runtime.errors import status_json
@@ -41,6 +42,9 @@ _NEVER: Final = "0s"
 DEADLINE_MARGIN_SECONDS: Final = 0.5
 """The edge waits this much longer than the server works, so that the server's answer is the one
 that is sent."""
+
+PAGE_TIMEOUT: Final = "20s"
+"""Above what the docs server takes for its slowest answer, a sign-in at the playground."""
 
 NAVIGATIONS: Final = {
     "/eco2.auth.v1.AuthService/OAuthCallback": "/#/login?error=unavailable",
@@ -106,6 +110,12 @@ def _routes(settings: EdgeSettings, table: RouteTable) -> Iterator[Json]:
     )
     del ping["typed_per_filter_config"][EXT_AUTHZ]
     yield ping
+    # Literal paths, before templates such as /api/v1/auth/{provider}.
+    for page in pages(table, playground=settings.playground_served).values():
+        yield _page(page)
+        yield _answer(
+            {"path": page.path}, f"other verbs of {page.path}", 405, allow=", ".join(page.verbs)
+        )
     yield from (_event_stream(template) for template in table.sse_templates())
     bound = [r for r in table.routes if r.path is not None and r.access != "internal"]
     for route in sorted(bound, key=lambda r: r.path.precedence if r.path else ()):
@@ -206,6 +216,16 @@ def _event_stream(template: str) -> Json:
         "match": {**_path(parse(template)), **_verb("GET")},
         "route": {"cluster": SSE, "timeout": _NEVER, "idle_timeout": _NEVER},
         "typed_per_filter_config": {LUA: _DISABLED, TRANSCODER: _DISABLED, BUFFER: _DISABLED},
+    }
+
+
+def _page(page: Page) -> Json:
+    """Documentation, health, the playground: for everybody, from the docs server."""
+    return {
+        "name": f"page {page.path}",
+        "match": {"path": page.path, **_verb(*page.verbs)},
+        "route": {"cluster": DOCS, "timeout": PAGE_TIMEOUT, "retry_policy": _retry_unsent()},
+        "typed_per_filter_config": {EXT_AUTHZ: _DISABLED, LUA: _DISABLED, TRANSCODER: _DISABLED},
     }
 
 

@@ -37,9 +37,13 @@ GROUPS: Final = (
     Group(
         name="servers",
         verb="serve",
-        members=("auth", "users", "character", "images", "scan", "chat", "location", "info"),
+        members=(
+            *("auth", "users", "character", "images", "scan", "chat", "location", "info"),
+            "docs",
+        ),
         metrics="metrics_serve",
         grpc=("auth", "users", "character", "images", "scan", "chat", "location", "info"),
+        http=("docs",),
     ),
     Group(
         name="authz",
@@ -82,6 +86,15 @@ def process_environ(environ: Mapping[str, str]) -> dict[str, str]:
     return {**({} if given.get("ECO2_S3_ENDPOINT") else local), **given}
 
 
+def own_origins(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Where a browser on this machine sees the edge: the playground uploads from there."""
+    return tuple(
+        f"{scheme}://{host}:{port(f'edge_{scheme}', environ)}"
+        for scheme in ("http", "https")
+        for host in ("localhost", HOST)
+    )
+
+
 def drain_seconds(environ: Mapping[str, str]) -> float:
     """How long what is in flight may go on when the stack stops (``ECO2_DRAIN_SECONDS``)."""
     default: float = RuntimeSettings.model_fields["drain_seconds"].default
@@ -103,7 +116,7 @@ def infrastructure(
         "s3proxy": lambda: s3proxy.part(
             paths,
             port("s3", environ),
-            origins=settings.cors_origins,
+            origins=(*settings.cors_origins, *own_origins(environ)),
             access_key=environ.get("ECO2_S3_ACCESS_KEY") or s3proxy.ACCESS_KEY,
             secret_key=environ.get("ECO2_S3_SECRET_KEY") or s3proxy.SECRET_KEY,
         ),

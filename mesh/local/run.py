@@ -18,6 +18,7 @@ from mesh.local.parts import python
 from mesh.local.paths import Paths
 from mesh.local.supervisor import Report, Supervisor
 from services.runtime.ports import port
+from services.runtime.settings import RuntimeSettings
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells count it (128 + SIGINT)."""
@@ -126,10 +127,13 @@ def stay_up(environ: Mapping[str, str], out: TextIO) -> Job:
 def welcome(environ: Mapping[str, str]) -> str:
     """What a person wants to know once the stack is up."""
     http, https = port("edge_http", environ), port("edge_https", environ)
+    playground = f"  Try it    http://localhost:{http}/ in a browser\n"
     return (
         "\neco2 is up.\n"
+        f"{playground if RuntimeSettings().playground_served else ''}"
+        f"  Docs      http://localhost:{http}/docs\n"
         f"  API       http://localhost:{http}  https://localhost:{https} (certificate of our own)\n"
-        "  Try it    eco2 scan PHOTO; eco2 token prints an access token\n"
+        "  Commands  eco2 scan PHOTO; eco2 token prints an access token\n"
         "  State     eco2 status\n"
         "  Stop      Ctrl-C here, or eco2 down\n"
     )

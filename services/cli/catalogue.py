@@ -22,6 +22,7 @@ SERVERS: Final[dict[str, str]] = {
     "info": "services.info.app:build",
     "authz": "edge.authz.app:build",
     "progress": "edge.progress.app:build",
+    "docs": "edge.docs.app:build",
 }
 """What ``eco2 serve`` takes."""
 

@@ -21,6 +21,7 @@ MODELS: Final[dict[str, str]] = {
     "authz": "edge.authz.settings:AuthzSettings",
     "edge": "edge.envoy.settings:EdgeSettings",
     "progress": "edge.progress.settings:ProgressSettings",
+    "docs": "edge.docs.settings:DocsSettings",
     "kafka": "streaming.kafka.settings:KafkaSettings",
     "model": "streaming.model.settings:ModelSettings",
     "pipeline": "streaming.pipeline.settings:PipelineSettings",

@@ -21,6 +21,7 @@ DEFAULT_PORTS: Final[Mapping[str, int]] = {
     "authz_http": 8101,
     "authz_grpc": 15060,
     "progress_sse": 8102,
+    "docs": 8103,
     # gRPC servers, one port a domain whichever process serves it; below 32768, from where on Linux
     # gives ports to outgoing connections, which may sit on them when a server wants to start
     "auth": 15051,

@@ -104,6 +104,10 @@ class RuntimeSettings(BaseSettings):
     )
     """Public base URL of uploaded images, without a trailing slash."""
 
+    playground: bool = True
+    """Whether the edge serves the playground at its root, with a sign-in that asks for no password.
+    The production profile serves neither, whatever this says."""
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
@@ -116,3 +120,8 @@ class RuntimeSettings(BaseSettings):
     def default_origin(self) -> str:
         """The front-end of browsers that named none; empty when there is none at all."""
         return self.frontend_origin or next(iter(self.cors_origins), "")
+
+    @property
+    def playground_served(self) -> bool:
+        """Whether the playground and its sign-in exist in this process."""
+        return self.playground and self.profile is not Profile.PRODUCTION

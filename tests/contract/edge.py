@@ -16,9 +16,12 @@ from unittest import mock
 
 import grpc.aio
 import httpx
+from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
 
 from edge.authz import app as authz
 from edge.authz.revocations import RevokedSessions
+from edge.docs import app as docs
 from edge.envoy import binary, build
 from mesh.local.free_ports import PortBlock
 from services.runtime.context import ProcessContext
@@ -45,6 +48,8 @@ class Edge:
     folder: Path
     signer: Signer
     services: RecordingServices
+    health: HealthServicer
+    """What the services say of themselves; nothing until a test sets it."""
     bridge: RecordingHttp
     storage: RecordingHttp
     client: httpx.AsyncClient
@@ -130,10 +135,13 @@ async def running_edge(
         "ECO2_EDGE_ACCESS_LOG": str(folder / "access.log"),
         "ECO2_S3_ACCESS_KEY": "reader",
         "ECO2_S3_SECRET_KEY": "reader-secret",
+        "ECO2_DOCS_HEALTH_SECONDS": "0",
     }
     environ["ECO2_S3_ENDPOINT"] = f"http://{HOST}:{environ[env_name('s3')]}"
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((services,))
+    health = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
     number = server.add_insecure_port(f"{HOST}:0")
     for domain in {route.domain for route in routes()}:
         environ[f"ECO2_GRPC_{domain.upper()}"] = f"{HOST}:{number}"
@@ -150,6 +158,7 @@ async def running_edge(
 
         component = await authz.build(context, follow)
         component.services[0].add(server)
+        pages = await docs.build(context)
         server.add_insecure_port(f"{HOST}:{port('authz_grpc')}")
         await server.start()
         background = {work.name: work.run for work in component.background}
@@ -160,6 +169,7 @@ async def running_edge(
             for name, app in (
                 ("progress_sse", bridge.app),
                 ("s3", storage.app),
+                ("docs", pages.http[0].app),
             )
         ]
         for each in web:
@@ -181,6 +191,7 @@ async def running_edge(
             folder=folder,
             signer=signer,
             services=services,
+            health=health,
             bridge=bridge,
             storage=storage,
             client=client,

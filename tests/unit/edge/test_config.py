@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from edge.docs.pages import pages
 from edge.envoy import binary, build
 from edge.envoy.clusters import grpc_target
 from edge.envoy.routes import EXT_AUTHZ, virtual_host
 from edge.envoy.settings import EdgeSettings
 from services.cli.edge import app
 from services.runtime.routes import RouteTable, routes, sse_templates, table
+from services.runtime.settings import Profile
 from tests.contract.certificate import write_certificate
 
 SETTINGS = EdgeSettings(edge_https=False)
@@ -57,9 +59,21 @@ def test_whatever_skips_authorization_is_public_or_answered_by_the_edge_itself()
     public = {r.rpc for r in routes() if r.access == "public"} | {
         f"{r.http_method} {r.template}" for r in routes() if r.access == "public"
     }
+    public |= {f"page {path}" for path in pages(table(), playground=True)}
     skipping = {route["name"] for route in made_routes() if disabled(route)}
     others = {name for name in skipping if name.startswith("other verbs of ")}
     assert skipping - others <= allowed | public
+
+
+def test_playground_is_not_routed_when_switched_off_nor_in_production() -> None:
+    on = {route["match"].get("path") for route in made_routes()}
+    assert {"/", "/playground/session", "/docs", "/api/v1/auth/docs"} <= on
+    for off in (
+        EdgeSettings(edge_https=False, playground=False),
+        EdgeSettings(edge_https=False, profile=Profile.PRODUCTION),
+    ):
+        left = {route["match"].get("path") for route in virtual_host(off, table())["routes"]}
+        assert on - left == {p for p in on if p == "/" or str(p).startswith("/playground/")}
 
 
 def test_removing_a_method_from_the_descriptors_removes_its_route() -> None:

@@ -1,0 +1,1 @@
+"""Documentation, health and the playground, served at the edge to whoever asks."""
