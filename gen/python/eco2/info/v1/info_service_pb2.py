@@ -29,33 +29,23 @@ from eco2.options.v1 import options_pb2 as eco2_dot_options_dot_v1_dot_options__
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65\x63o2/info/v1/info_service.proto\x12\x0c\x65\x63o2.info.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x65\x63o2/info/v1/news.proto\x1a\x1c\x65\x63o2/info/v1/recycling.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\"\xe0\x01\n\x0fListNewsRequest\x12\x1e\n\x08\x63\x61tegory\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18 H\x00\x88\x01\x01\x12\x1d\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x01\x88\x01\x01\x12\x1d\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x01H\x02\x88\x01\x01\x12\x1c\n\x06source\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 H\x03\x88\x01\x01\x12\x16\n\thas_image\x18\x05 \x01(\x08H\x04\x88\x01\x01\x42\x0b\n\t_categoryB\t\n\x07_cursorB\x08\n\x06_limitB\t\n\x07_sourceB\x0c\n\n_has_image\"\x9d\x01\n\x10ListNewsResponse\x12\'\n\x08\x61rticles\x18\x01 \x03(\x0b\x32\x15.eco2.info.v1.Article\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12$\n\x04meta\x18\x04 \x01(\x0b\x32\x16.eco2.info.v1.NewsMetaB\x0e\n\x0c_next_cursor\":\n\x08NewsMeta\x12\x14\n\x0ctotal_cached\x18\x01 \x01(\x05\x12\x18\n\x10\x63\x61\x63he_expires_in\x18\x02 \x01(\x05\"\x1b\n\x19ListNewsCategoriesRequest\"L\n\x1aListNewsCategoriesResponse\x12.\n\ncategories\x18\x01 \x03(\x0b\x32\x1a.eco2.info.v1.NewsCategory\"(\n\x0cNewsCategory\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x17\n\x15ListCategoriesRequest\"I\n\x16ListCategoriesResponse\x12/\n\ncategories\x18\x01 \x03(\x0b\x32\x1b.eco2.info.v1.WasteCategory\"\x89\x01\n\x12SearchItemsRequest\x12\x17\n\x01q\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x00\x88\x01\x01\x12\x1e\n\x08\x63\x61tegory\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x01\x88\x01\x01\x12\x1d\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x01H\x02\x88\x01\x01\x42\x04\n\x02_qB\x0b\n\t_categoryB\x08\n\x06_limit\"?\n\x13SearchItemsResponse\x12(\n\x05items\x18\x01 \x03(\x0b\x32\x19.eco2.info.v1.RecycleItem\"-\n\x0eGetItemRequest\x12\x1b\n\x07item_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\":\n\x0fGetItemResponse\x12\'\n\x04item\x18\x01 \x01(\x0b\x32\x19.eco2.info.v1.RecycleItem\"4\n\x17GetRegionalRulesRequest\x12\x19\n\x06region\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"U\n\x18GetRegionalRulesResponse\x12\x0e\n\x06region\x18\x01 \x01(\t\x12)\n\x05rules\x18\x02 \x03(\x0b\x32\x1a.eco2.info.v1.RegionalRule\"=\n\x0eListFaqRequest\x12\x1e\n\x08\x63\x61tegory\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x88\x01\x01\x42\x0b\n\t_category\":\n\x0fListFaqResponse\x12\'\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x16.eco2.info.v1.FaqEntry\"R\n\x11UpsertNewsRequest\x12=\n\x08\x61rticles\x18\x01 \x03(\x0b\x32\x1e.eco2.info.v1.CollectedArticleB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01\"7\n\x12UpsertNewsResponse\x12\x10\n\x08inserted\x18\x01 \x01(\x05\x12\x0f\n\x07updated\x18\x02 \x01(\x05\x32\xf7\x07\n\x0bInfoService\x12h\n\x08ListNews\x12\x1d.eco2.info.v1.ListNewsRequest\x1a\x1e.eco2.info.v1.ListNewsResponse\"\x1d\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/info/news\x12\xac\x01\n\x12ListNewsCategories\x12\'.eco2.info.v1.ListNewsCategoriesRequest\x1a(.eco2.info.v1.ListNewsCategoriesResponse\"C\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x39\x12\x1c/api/v1/info/news/categoriesZ\x19\x12\x17/api/v1/info/categories\x12\x86\x01\n\x0eListCategories\x12#.eco2.info.v1.ListCategoriesRequest\x1a$.eco2.info.v1.ListCategoriesResponse\")\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/info/items/categories\x12\x89\x01\n\x0bSearchItems\x12 .eco2.info.v1.SearchItemsRequest\x1a!.eco2.info.v1.SearchItemsResponse\"5\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02+\x12\x12/api/v1/info/itemsZ\x15\x12\x13/api/v1/info/search\x12p\n\x07GetItem\x12\x1c.eco2.info.v1.GetItemRequest\x1a\x1d.eco2.info.v1.GetItemResponse\"(\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/info/items/{item_id}\x12\x8a\x01\n\x10GetRegionalRules\x12%.eco2.info.v1.GetRegionalRulesRequest\x1a&.eco2.info.v1.GetRegionalRulesResponse\"\'\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/info/rules/{region}\x12\x64\n\x07ListFaq\x12\x1c.eco2.info.v1.ListFaqRequest\x1a\x1d.eco2.info.v1.ListFaqResponse\"\x1c\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/info/faq\x12U\n\nUpsertNews\x12\x1f.eco2.info.v1.UpsertNewsRequest\x1a .eco2.info.v1.UpsertNewsResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65\x63o2/info/v1/info_service.proto\x12\x0c\x65\x63o2.info.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x65\x63o2/info/v1/news.proto\x1a\x1c\x65\x63o2/info/v1/recycling.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\"\xc4\x01\n\x0fListNewsRequest\x12\x15\n\x08\x63\x61tegory\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x06\x63ursor\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x1d\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x01H\x02\x88\x01\x01\x12\x13\n\x06source\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x16\n\thas_image\x18\x05 \x01(\x08H\x04\x88\x01\x01\x42\x0b\n\t_categoryB\t\n\x07_cursorB\x08\n\x06_limitB\t\n\x07_sourceB\x0c\n\n_has_image\"\x9d\x01\n\x10ListNewsResponse\x12\'\n\x08\x61rticles\x18\x01 \x03(\x0b\x32\x15.eco2.info.v1.Article\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08has_more\x18\x03 \x01(\x08\x12$\n\x04meta\x18\x04 \x01(\x0b\x32\x16.eco2.info.v1.NewsMetaB\x0e\n\x0c_next_cursor\":\n\x08NewsMeta\x12\x14\n\x0ctotal_cached\x18\x01 \x01(\x05\x12\x18\n\x10\x63\x61\x63he_expires_in\x18\x02 \x01(\x05\"\x1b\n\x19ListNewsCategoriesRequest\"L\n\x1aListNewsCategoriesResponse\x12.\n\ncategories\x18\x01 \x03(\x0b\x32\x1a.eco2.info.v1.NewsCategory\"(\n\x0cNewsCategory\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x17\n\x15ListCategoriesRequest\"I\n\x16ListCategoriesResponse\x12/\n\ncategories\x18\x01 \x03(\x0b\x32\x1b.eco2.info.v1.WasteCategory\"\x80\x01\n\x12SearchItemsRequest\x12\x17\n\x01q\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x64H\x00\x88\x01\x01\x12\x15\n\x08\x63\x61tegory\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x1d\n\x05limit\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x01H\x02\x88\x01\x01\x42\x04\n\x02_qB\x0b\n\t_categoryB\x08\n\x06_limit\"?\n\x13SearchItemsResponse\x12(\n\x05items\x18\x01 \x03(\x0b\x32\x19.eco2.info.v1.RecycleItem\"-\n\x0eGetItemRequest\x12\x1b\n\x07item_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\":\n\x0fGetItemResponse\x12\'\n\x04item\x18\x01 \x01(\x0b\x32\x19.eco2.info.v1.RecycleItem\"4\n\x17GetRegionalRulesRequest\x12\x19\n\x06region\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"U\n\x18GetRegionalRulesResponse\x12\x0e\n\x06region\x18\x01 \x01(\t\x12)\n\x05rules\x18\x02 \x03(\x0b\x32\x1a.eco2.info.v1.RegionalRule\"4\n\x0eListFaqRequest\x12\x15\n\x08\x63\x61tegory\x18\x01 \x01(\tH\x00\x88\x01\x01\x42\x0b\n\t_category\":\n\x0fListFaqResponse\x12\'\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x16.eco2.info.v1.FaqEntry\"R\n\x11UpsertNewsRequest\x12=\n\x08\x61rticles\x18\x01 \x03(\x0b\x32\x1e.eco2.info.v1.CollectedArticleB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xc8\x01\"7\n\x12UpsertNewsResponse\x12\x10\n\x08inserted\x18\x01 \x01(\x05\x12\x0f\n\x07updated\x18\x02 \x01(\x05\x32\xf7\x07\n\x0bInfoService\x12h\n\x08ListNews\x12\x1d.eco2.info.v1.ListNewsRequest\x1a\x1e.eco2.info.v1.ListNewsResponse\"\x1d\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x13\x12\x11/api/v1/info/news\x12\xac\x01\n\x12ListNewsCategories\x12\'.eco2.info.v1.ListNewsCategoriesRequest\x1a(.eco2.info.v1.ListNewsCategoriesResponse\"C\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x39\x12\x1c/api/v1/info/news/categoriesZ\x19\x12\x17/api/v1/info/categories\x12\x86\x01\n\x0eListCategories\x12#.eco2.info.v1.ListCategoriesRequest\x1a$.eco2.info.v1.ListCategoriesResponse\")\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/info/items/categories\x12\x89\x01\n\x0bSearchItems\x12 .eco2.info.v1.SearchItemsRequest\x1a!.eco2.info.v1.SearchItemsResponse\"5\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02+\x12\x12/api/v1/info/itemsZ\x15\x12\x13/api/v1/info/search\x12p\n\x07GetItem\x12\x1c.eco2.info.v1.GetItemRequest\x1a\x1d.eco2.info.v1.GetItemResponse\"(\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/api/v1/info/items/{item_id}\x12\x8a\x01\n\x10GetRegionalRules\x12%.eco2.info.v1.GetRegionalRulesRequest\x1a&.eco2.info.v1.GetRegionalRulesResponse\"\'\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/info/rules/{region}\x12\x64\n\x07ListFaq\x12\x1c.eco2.info.v1.ListFaqRequest\x1a\x1d.eco2.info.v1.ListFaqResponse\"\x1c\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/info/faq\x12U\n\nUpsertNews\x12\x1f.eco2.info.v1.UpsertNewsRequest\x1a .eco2.info.v1.UpsertNewsResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'eco2.info.v1.info_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTNEWSREQUEST'].fields_by_name['category']._loaded_options = None
-  _globals['_LISTNEWSREQUEST'].fields_by_name['category']._serialized_options = b'\272H\004r\002\030 '
-  _globals['_LISTNEWSREQUEST'].fields_by_name['cursor']._loaded_options = None
-  _globals['_LISTNEWSREQUEST'].fields_by_name['cursor']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_LISTNEWSREQUEST'].fields_by_name['limit']._loaded_options = None
   _globals['_LISTNEWSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\0302(\001'
-  _globals['_LISTNEWSREQUEST'].fields_by_name['source']._loaded_options = None
-  _globals['_LISTNEWSREQUEST'].fields_by_name['source']._serialized_options = b'\272H\004r\002\030 '
   _globals['_SEARCHITEMSREQUEST'].fields_by_name['q']._loaded_options = None
   _globals['_SEARCHITEMSREQUEST'].fields_by_name['q']._serialized_options = b'\272H\004r\002\030d'
-  _globals['_SEARCHITEMSREQUEST'].fields_by_name['category']._loaded_options = None
-  _globals['_SEARCHITEMSREQUEST'].fields_by_name['category']._serialized_options = b'\272H\004r\002\030@'
   _globals['_SEARCHITEMSREQUEST'].fields_by_name['limit']._loaded_options = None
   _globals['_SEARCHITEMSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\0302(\001'
   _globals['_GETITEMREQUEST'].fields_by_name['item_id']._loaded_options = None
   _globals['_GETITEMREQUEST'].fields_by_name['item_id']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
   _globals['_GETREGIONALRULESREQUEST'].fields_by_name['region']._loaded_options = None
   _globals['_GETREGIONALRULESREQUEST'].fields_by_name['region']._serialized_options = b'\272H\006r\004\020\001\030@'
-  _globals['_LISTFAQREQUEST'].fields_by_name['category']._loaded_options = None
-  _globals['_LISTFAQREQUEST'].fields_by_name['category']._serialized_options = b'\272H\004r\002\030@'
   _globals['_UPSERTNEWSREQUEST'].fields_by_name['articles']._loaded_options = None
   _globals['_UPSERTNEWSREQUEST'].fields_by_name['articles']._serialized_options = b'\272H\010\222\001\005\010\001\020\310\001'
   _globals['_INFOSERVICE'].methods_by_name['ListNews']._loaded_options = None
@@ -75,41 +65,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INFOSERVICE'].methods_by_name['UpsertNews']._loaded_options = None
   _globals['_INFOSERVICE'].methods_by_name['UpsertNews']._serialized_options = b'\250\324\030\003'
   _globals['_LISTNEWSREQUEST']._serialized_start=195
-  _globals['_LISTNEWSREQUEST']._serialized_end=419
-  _globals['_LISTNEWSRESPONSE']._serialized_start=422
-  _globals['_LISTNEWSRESPONSE']._serialized_end=579
-  _globals['_NEWSMETA']._serialized_start=581
-  _globals['_NEWSMETA']._serialized_end=639
-  _globals['_LISTNEWSCATEGORIESREQUEST']._serialized_start=641
-  _globals['_LISTNEWSCATEGORIESREQUEST']._serialized_end=668
-  _globals['_LISTNEWSCATEGORIESRESPONSE']._serialized_start=670
-  _globals['_LISTNEWSCATEGORIESRESPONSE']._serialized_end=746
-  _globals['_NEWSCATEGORY']._serialized_start=748
-  _globals['_NEWSCATEGORY']._serialized_end=788
-  _globals['_LISTCATEGORIESREQUEST']._serialized_start=790
-  _globals['_LISTCATEGORIESREQUEST']._serialized_end=813
-  _globals['_LISTCATEGORIESRESPONSE']._serialized_start=815
-  _globals['_LISTCATEGORIESRESPONSE']._serialized_end=888
-  _globals['_SEARCHITEMSREQUEST']._serialized_start=891
-  _globals['_SEARCHITEMSREQUEST']._serialized_end=1028
-  _globals['_SEARCHITEMSRESPONSE']._serialized_start=1030
-  _globals['_SEARCHITEMSRESPONSE']._serialized_end=1093
-  _globals['_GETITEMREQUEST']._serialized_start=1095
-  _globals['_GETITEMREQUEST']._serialized_end=1140
-  _globals['_GETITEMRESPONSE']._serialized_start=1142
-  _globals['_GETITEMRESPONSE']._serialized_end=1200
-  _globals['_GETREGIONALRULESREQUEST']._serialized_start=1202
-  _globals['_GETREGIONALRULESREQUEST']._serialized_end=1254
-  _globals['_GETREGIONALRULESRESPONSE']._serialized_start=1256
-  _globals['_GETREGIONALRULESRESPONSE']._serialized_end=1341
-  _globals['_LISTFAQREQUEST']._serialized_start=1343
-  _globals['_LISTFAQREQUEST']._serialized_end=1404
-  _globals['_LISTFAQRESPONSE']._serialized_start=1406
-  _globals['_LISTFAQRESPONSE']._serialized_end=1464
-  _globals['_UPSERTNEWSREQUEST']._serialized_start=1466
-  _globals['_UPSERTNEWSREQUEST']._serialized_end=1548
-  _globals['_UPSERTNEWSRESPONSE']._serialized_start=1550
-  _globals['_UPSERTNEWSRESPONSE']._serialized_end=1605
-  _globals['_INFOSERVICE']._serialized_start=1608
-  _globals['_INFOSERVICE']._serialized_end=2623
+  _globals['_LISTNEWSREQUEST']._serialized_end=391
+  _globals['_LISTNEWSRESPONSE']._serialized_start=394
+  _globals['_LISTNEWSRESPONSE']._serialized_end=551
+  _globals['_NEWSMETA']._serialized_start=553
+  _globals['_NEWSMETA']._serialized_end=611
+  _globals['_LISTNEWSCATEGORIESREQUEST']._serialized_start=613
+  _globals['_LISTNEWSCATEGORIESREQUEST']._serialized_end=640
+  _globals['_LISTNEWSCATEGORIESRESPONSE']._serialized_start=642
+  _globals['_LISTNEWSCATEGORIESRESPONSE']._serialized_end=718
+  _globals['_NEWSCATEGORY']._serialized_start=720
+  _globals['_NEWSCATEGORY']._serialized_end=760
+  _globals['_LISTCATEGORIESREQUEST']._serialized_start=762
+  _globals['_LISTCATEGORIESREQUEST']._serialized_end=785
+  _globals['_LISTCATEGORIESRESPONSE']._serialized_start=787
+  _globals['_LISTCATEGORIESRESPONSE']._serialized_end=860
+  _globals['_SEARCHITEMSREQUEST']._serialized_start=863
+  _globals['_SEARCHITEMSREQUEST']._serialized_end=991
+  _globals['_SEARCHITEMSRESPONSE']._serialized_start=993
+  _globals['_SEARCHITEMSRESPONSE']._serialized_end=1056
+  _globals['_GETITEMREQUEST']._serialized_start=1058
+  _globals['_GETITEMREQUEST']._serialized_end=1103
+  _globals['_GETITEMRESPONSE']._serialized_start=1105
+  _globals['_GETITEMRESPONSE']._serialized_end=1163
+  _globals['_GETREGIONALRULESREQUEST']._serialized_start=1165
+  _globals['_GETREGIONALRULESREQUEST']._serialized_end=1217
+  _globals['_GETREGIONALRULESRESPONSE']._serialized_start=1219
+  _globals['_GETREGIONALRULESRESPONSE']._serialized_end=1304
+  _globals['_LISTFAQREQUEST']._serialized_start=1306
+  _globals['_LISTFAQREQUEST']._serialized_end=1358
+  _globals['_LISTFAQRESPONSE']._serialized_start=1360
+  _globals['_LISTFAQRESPONSE']._serialized_end=1418
+  _globals['_UPSERTNEWSREQUEST']._serialized_start=1420
+  _globals['_UPSERTNEWSREQUEST']._serialized_end=1502
+  _globals['_UPSERTNEWSRESPONSE']._serialized_start=1504
+  _globals['_UPSERTNEWSRESPONSE']._serialized_end=1559
+  _globals['_INFOSERVICE']._serialized_start=1562
+  _globals['_INFOSERVICE']._serialized_end=2577
 # @@protoc_insertion_point(module_scope)

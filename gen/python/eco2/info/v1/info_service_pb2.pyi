@@ -34,7 +34,7 @@ class ListNewsRequest(_message.Message):
     category: _builtins.str
     """"all" (the default), "environment", "energy" or "ai"."""
     cursor: _builtins.str
-    """next_cursor of the previous page."""
+    """next_cursor of the previous page; milliseconds since 1970 alone mean "older than that"."""
     limit: _builtins.int
     """Page size, 10 when unset."""
     source: _builtins.str
@@ -263,7 +263,7 @@ class SearchItemsRequest(_message.Message):
     q: _builtins.str
     """Words to look for."""
     category: _builtins.str
-    """Id of a category; any when unset."""
+    """Id of a category; any when unset. That of a major covers its middles."""
     limit: _builtins.int
     """How many at the most, 20 when unset."""
     def __init__(
@@ -420,7 +420,7 @@ class ListFaqRequest(_message.Message):
 
     CATEGORY_FIELD_NUMBER: _builtins.int
     category: _builtins.str
-    """Id of a category; all when unset."""
+    """Id of a category; all when unset. That of a major covers its middles."""
     def __init__(
         self,
         *,

@@ -82,7 +82,7 @@ class InfoServiceServicer:
     """
 
     def ListNews(self, request, context):
-        """ListNews returns news, newest first.
+        """ListNews returns news, newest first, without a gap or a repeat from page to page.
         Errors: INVALID_CATEGORY, INVALID_SOURCE, INVALID_CURSOR_FORMAT, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -137,8 +137,9 @@ class InfoServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpsertNews(self, request, context):
-        """UpsertNews stores what a collector found. Articles are recognised by their URL, so repeating a
-        call is accepted.
+        """UpsertNews stores what a collector found, and makes the cached feeds anew when something changed.
+        Articles are recognised by their URL, whichever collector brings them and with whatever tracking
+        parameters, so repeating a call is accepted.
         Errors: VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -34,7 +34,7 @@ class InfoServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> InfoServiceAsyncStub: ...
     ListNews: _grpc.UnaryUnaryMultiCallable[_info_service_pb2.ListNewsRequest, _info_service_pb2.ListNewsResponse]
-    """ListNews returns news, newest first.
+    """ListNews returns news, newest first, without a gap or a repeat from page to page.
     Errors: INVALID_CATEGORY, INVALID_SOURCE, INVALID_CURSOR_FORMAT, VALIDATION_FAILED.
     """
     ListNewsCategories: _grpc.UnaryUnaryMultiCallable[_info_service_pb2.ListNewsCategoriesRequest, _info_service_pb2.ListNewsCategoriesResponse]
@@ -59,8 +59,9 @@ class InfoServiceStub:
     Errors: INVALID_CATEGORY.
     """
     UpsertNews: _grpc.UnaryUnaryMultiCallable[_info_service_pb2.UpsertNewsRequest, _info_service_pb2.UpsertNewsResponse]
-    """UpsertNews stores what a collector found. Articles are recognised by their URL, so repeating a
-    call is accepted.
+    """UpsertNews stores what a collector found, and makes the cached feeds anew when something changed.
+    Articles are recognised by their URL, whichever collector brings them and with whatever tracking
+    parameters, so repeating a call is accepted.
     Errors: VALIDATION_FAILED.
     """
 
@@ -70,7 +71,7 @@ class InfoServiceAsyncStub(InfoServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListNews: _aio.UnaryUnaryMultiCallable[_info_service_pb2.ListNewsRequest, _info_service_pb2.ListNewsResponse]  # type: ignore[assignment]
-    """ListNews returns news, newest first.
+    """ListNews returns news, newest first, without a gap or a repeat from page to page.
     Errors: INVALID_CATEGORY, INVALID_SOURCE, INVALID_CURSOR_FORMAT, VALIDATION_FAILED.
     """
     ListNewsCategories: _aio.UnaryUnaryMultiCallable[_info_service_pb2.ListNewsCategoriesRequest, _info_service_pb2.ListNewsCategoriesResponse]  # type: ignore[assignment]
@@ -95,8 +96,9 @@ class InfoServiceAsyncStub(InfoServiceStub):
     Errors: INVALID_CATEGORY.
     """
     UpsertNews: _aio.UnaryUnaryMultiCallable[_info_service_pb2.UpsertNewsRequest, _info_service_pb2.UpsertNewsResponse]  # type: ignore[assignment]
-    """UpsertNews stores what a collector found. Articles are recognised by their URL, so repeating a
-    call is accepted.
+    """UpsertNews stores what a collector found, and makes the cached feeds anew when something changed.
+    Articles are recognised by their URL, whichever collector brings them and with whatever tracking
+    parameters, so repeating a call is accepted.
     Errors: VALIDATION_FAILED.
     """
 
@@ -109,7 +111,7 @@ class InfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _info_service_pb2.ListNewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_info_service_pb2.ListNewsResponse, _abc.Awaitable[_info_service_pb2.ListNewsResponse]]:
-        """ListNews returns news, newest first.
+        """ListNews returns news, newest first, without a gap or a repeat from page to page.
         Errors: INVALID_CATEGORY, INVALID_SOURCE, INVALID_CURSOR_FORMAT, VALIDATION_FAILED.
         """
 
@@ -176,8 +178,9 @@ class InfoServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _info_service_pb2.UpsertNewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_info_service_pb2.UpsertNewsResponse, _abc.Awaitable[_info_service_pb2.UpsertNewsResponse]]:
-        """UpsertNews stores what a collector found. Articles are recognised by their URL, so repeating a
-        call is accepted.
+        """UpsertNews stores what a collector found, and makes the cached feeds anew when something changed.
+        Articles are recognised by their URL, whichever collector brings them and with whatever tracking
+        parameters, so repeating a call is accepted.
         Errors: VALIDATION_FAILED.
         """
 

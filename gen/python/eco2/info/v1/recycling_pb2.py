@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x65\x63o2/info/v1/recycling.proto\x12\x0c\x65\x63o2.info.v1\"K\n\rWasteCategory\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04icon\x18\x03 \x01(\t\x12\x12\n\nitem_count\x18\x04 \x01(\x05\"\xa3\x01\n\x0bRecycleItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x13\n\x0bsubcategory\x18\x04 \x01(\t\x12\x16\n\x0e\x64isposal_steps\x18\x05 \x03(\t\x12\r\n\x05notes\x18\x06 \x03(\t\x12\x12\n\nrecyclable\x18\x07 \x01(\x08\x12\x18\n\x10rule_document_id\x18\x08 \x01(\t\"L\n\x0cRegionalRule\x12\x18\n\x10rule_document_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64ifferences\x18\x03 \x03(\t\"d\n\x08\x46\x61qEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x18\n\x10rule_document_id\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x65\x63o2/info/v1/recycling.proto\x12\x0c\x65\x63o2.info.v1\"[\n\rWasteCategory\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04icon\x18\x03 \x01(\t\x12\x12\n\nitem_count\x18\x04 \x01(\x05\x12\x0e\n\x06parent\x18\x05 \x01(\t\"\xa3\x01\n\x0bRecycleItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x13\n\x0bsubcategory\x18\x04 \x01(\t\x12\x16\n\x0e\x64isposal_steps\x18\x05 \x03(\t\x12\r\n\x05notes\x18\x06 \x03(\t\x12\x12\n\nrecyclable\x18\x07 \x01(\x08\x12\x18\n\x10rule_document_id\x18\x08 \x01(\t\"L\n\x0cRegionalRule\x12\x18\n\x10rule_document_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64ifferences\x18\x03 \x03(\t\"d\n\x08\x46\x61qEntry\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x04 \x01(\t\x12\x18\n\x10rule_document_id\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,11 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'eco2.info.v1.recycling_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WASTECATEGORY']._serialized_start=46
-  _globals['_WASTECATEGORY']._serialized_end=121
-  _globals['_RECYCLEITEM']._serialized_start=124
-  _globals['_RECYCLEITEM']._serialized_end=287
-  _globals['_REGIONALRULE']._serialized_start=289
-  _globals['_REGIONALRULE']._serialized_end=365
-  _globals['_FAQENTRY']._serialized_start=367
-  _globals['_FAQENTRY']._serialized_end=467
+  _globals['_WASTECATEGORY']._serialized_end=137
+  _globals['_RECYCLEITEM']._serialized_start=140
+  _globals['_RECYCLEITEM']._serialized_end=303
+  _globals['_REGIONALRULE']._serialized_start=305
+  _globals['_REGIONALRULE']._serialized_end=381
+  _globals['_FAQENTRY']._serialized_start=383
+  _globals['_FAQENTRY']._serialized_end=483
 # @@protoc_insertion_point(module_scope)

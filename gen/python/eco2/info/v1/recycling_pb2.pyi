@@ -28,14 +28,17 @@ class WasteCategory(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     ICON_FIELD_NUMBER: _builtins.int
     ITEM_COUNT_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Id."""
+    """Id, for example "종이"."""
     name: _builtins.str
     """Name, in Korean."""
     icon: _builtins.str
     """Key of an icon."""
     item_count: _builtins.int
-    """How many items it has."""
+    """How many items it has, those of its middles included."""
+    parent: _builtins.str
+    """Id of the major it is a middle of; empty for a major."""
     def __init__(
         self,
         *,
@@ -43,10 +46,11 @@ class WasteCategory(_message.Message):
         name: _builtins.str = ...,
         icon: _builtins.str = ...,
         item_count: _builtins.int = ...,
+        parent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["icon", b"icon", "id", b"id", "item_count", b"item_count", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["icon", b"icon", "id", b"id", "item_count", b"item_count", "name", b"name", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -67,7 +71,7 @@ class RecycleItem(_message.Message):
     RECYCLABLE_FIELD_NUMBER: _builtins.int
     RULE_DOCUMENT_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Id."""
+    """Id, for example "종이.골판지류"."""
     name: _builtins.str
     """Name."""
     category: _builtins.str

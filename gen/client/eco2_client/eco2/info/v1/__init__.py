@@ -347,7 +347,7 @@ class ListFaqRequest(betterproto2.Message):
 
     category: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
     """
-    Id of a category; all when unset.
+    Id of a category; all when unset. That of a major covers its middles.
     """
 
 
@@ -415,7 +415,7 @@ class ListNewsRequest(betterproto2.Message):
 
     cursor: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
-    next_cursor of the previous page.
+    next_cursor of the previous page; milliseconds since 1970 alone mean "older than that".
     """
 
     limit: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT32, optional=True)
@@ -515,7 +515,7 @@ class RecycleItem(betterproto2.Message):
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Id.
+    Id, for example "종이.골판지류".
     """
 
     name: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -595,7 +595,7 @@ class SearchItemsRequest(betterproto2.Message):
 
     category: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
     """
-    Id of a category; any when unset.
+    Id of a category; any when unset. That of a major covers its middles.
     """
 
     limit: "int | None" = betterproto2.field(3, betterproto2.TYPE_INT32, optional=True)
@@ -667,7 +667,7 @@ class WasteCategory(betterproto2.Message):
 
     id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
     """
-    Id.
+    Id, for example "종이".
     """
 
     name: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
@@ -682,7 +682,12 @@ class WasteCategory(betterproto2.Message):
 
     item_count: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
     """
-    How many items it has.
+    How many items it has, those of its middles included.
+    """
+
+    parent: "str" = betterproto2.field(5, betterproto2.TYPE_STRING)
+    """
+    Id of the major it is a middle of; empty for a major.
     """
 
 
@@ -703,7 +708,7 @@ class InfoServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "ListNewsResponse":
         """
-        ListNews returns news, newest first.
+        ListNews returns news, newest first, without a gap or a repeat from page to page.
         Errors: INVALID_CATEGORY, INVALID_SOURCE, INVALID_CURSOR_FORMAT, VALIDATION_FAILED.
         """
 
@@ -862,8 +867,9 @@ class InfoServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "UpsertNewsResponse":
         """
-        UpsertNews stores what a collector found. Articles are recognised by their URL, so repeating a
-        call is accepted.
+        UpsertNews stores what a collector found, and makes the cached feeds anew when something changed.
+        Articles are recognised by their URL, whichever collector brings them and with whatever tracking
+        parameters, so repeating a call is accepted.
         Errors: VALIDATION_FAILED.
         """
 
