@@ -7,7 +7,7 @@ from functools import partial
 from eco2.progress.v1 import progress_service_pb2_grpc
 
 from edge.progress.core import ProgressCore
-from edge.progress.jobs import ScanJobs
+from edge.progress.jobs import ChatJobs, ScanJobs
 from edge.progress.service import ProgressServicer
 from edge.progress.settings import ProgressSettings
 from edge.progress.sse import SseBridge
@@ -26,7 +26,10 @@ async def build(context: ProcessContext) -> Component:
     core = ProgressCore(
         commands=context.redis("command"),
         blocking=context.redis("blocking"),
-        sources={"scan": ScanJobs(context.channel("scan"))},
+        sources={
+            "scan": ScanJobs(context.channel("scan")),
+            "chat": ChatJobs(context.channel("chat")),
+        },
         settings=settings,
     )
     return Component(

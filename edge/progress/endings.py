@@ -41,20 +41,24 @@ class Endings:
     async def look_up(self, job_id: str, domain: str | None) -> Job | None:
         """The job as its domain knows it, or None; raises DomainUnavailable.
 
-        Without a `domain` every one is asked in turn.
+        Without a `domain` every one is asked in turn, and one that is away counts only when no
+        other knows the job.
         """
-        names = self._sources if domain is None else [domain]
-        for name in names:
+        away: DomainUnavailable | None = None
+        for name in self._sources if domain is None else [domain]:
             if name not in self._sources:
                 continue
             try:
                 job = await self._sources[name].get(job_id)
-            except DomainUnavailable:
+            except DomainUnavailable as error:
                 metrics.FALLBACKS.labels("unavailable").inc()
-                raise
+                away = error
+                continue
             metrics.FALLBACKS.labels("unknown" if job is None else "found").inc()
             if job is not None:
                 return job
+        if away is not None:
+            raise away
         return None
 
     def follow(self, job_id: str) -> None:

@@ -7,14 +7,19 @@ is the truth.
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import grpc
+import grpc.aio
+from eco2.chat.v1 import chat_pb2, chat_service_pb2, chat_service_pb2_grpc
 from eco2.scan.v1 import scan_pb2, scan_service_pb2, scan_service_pb2_grpc
 
 from streaming.progress import stages
 from streaming.progress.event import StoredEvent, StreamId
+
+R = TypeVar("R")
 
 LOOKUP_SECONDS: Final = 2.0
 """Deadline of a question to the domain: a client is waiting."""
@@ -51,21 +56,49 @@ class ScanJobs:
     async def get(self, job_id: str) -> Job | None:
         """The scan job, or None; raises DomainUnavailable."""
         request = scan_service_pb2.GetJobRequest(job_id=job_id)
-        try:
-            response = await self._scan.GetJob(request, timeout=LOOKUP_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
-                return None
-            raise DomainUnavailable(f"scan: {error.code().name}") from error
-        job = response.job
-        return Job(job.user_id, "scan", scan_ending(job))
+        response = await _answer("scan", self._scan.GetJob(request, timeout=LOOKUP_SECONDS))
+        if response is None:
+            return None
+        return Job(response.job.user_id, "scan", scan_ending(response.job))
+
+
+class ChatJobs:
+    """Asks ChatService.GetTurn."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._chat = chat_service_pb2_grpc.ChatServiceStub(channel)
+
+    async def get(self, job_id: str) -> Job | None:
+        """The turn, or None; raises DomainUnavailable."""
+        request = chat_service_pb2.GetTurnRequest(job_id=job_id)
+        response = await _answer("chat", self._chat.GetTurn(request, timeout=LOOKUP_SECONDS))
+        if response is None:
+            return None
+        return Job(response.turn.user_id, "chat", chat_ending(response.turn))
+
+
+async def _answer(domain: str, call: Awaitable[R]) -> R | None:
+    """What a domain answers; None when it knows no such job, raises DomainUnavailable."""
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+            return None
+        raise DomainUnavailable(f"{domain}: {error.code().name}") from error
 
 
 def scan_ending(job: scan_pb2.Job) -> StoredEvent | None:
-    """The event that tells how a scan ended; None while it runs.
+    """The event that tells how a scan ended; None while it runs."""
+    return _ending("scan", job)
 
-    It equals what the last stage publishes, and has the time of the ending as its id.
-    """
+
+def chat_ending(turn: chat_pb2.Turn) -> StoredEvent | None:
+    """The event that tells how a turn ended; None while it runs or waits for its user."""
+    return _ending("chat", turn)
+
+
+def _ending(domain: stages.Domain, job: scan_pb2.Job | chat_pb2.Turn) -> StoredEvent | None:
+    """The last event of a job, as who ended it publishes it, with the time of that as its id."""
     ended = job.finished_at
     id_ = StreamId(ended.seconds * 1000 + ended.nanos // 1_000_000, 0)
     if job.status == "completed":
@@ -80,8 +113,8 @@ def scan_ending(job: scan_pb2.Job) -> StoredEvent | None:
         job.job_id,
         stages.DONE,
         status,
-        stages.lowest_seq("scan", stages.DONE, status),
-        stages.percentage("scan", stages.DONE, status),
+        stages.lowest_seq(domain, stages.DONE, status),
+        stages.percentage(domain, stages.DONE, status),
         _in_one_line(result),
         message,
     )

@@ -16,7 +16,6 @@ from services.runtime.outbox import Outbox
 from services.runtime.outbox_relay import Relay
 from services.scan.completion import Completion
 from services.scan.dispatch import Dispatcher
-from services.scan.endings import Endings
 from services.scan.erasure import Erasure
 from services.scan.service import ScanService
 from services.scan.settings import ScanSettings
@@ -26,6 +25,7 @@ from services.scan.sweeper import Sweeper
 from streaming import knowledge
 from streaming.kafka.outgoing import outbox_sender
 from streaming.kafka.producer import shared_producer
+from streaming.progress.endings import Endings
 from streaming.progress.history import Histories
 from streaming.progress.publisher import ProgressPublisher
 
@@ -46,7 +46,7 @@ async def build(context: ProcessContext) -> Component:
     store = JobStore(pool, outbox)
     publisher = ProgressPublisher(redis)
     dispatcher = Dispatcher(store, publisher, producer, settings)
-    endings = Endings(publisher, settings)
+    endings = Endings(publisher, "scan", budget_seconds=settings.announce_seconds)
     service = ScanService(
         store=store,
         intake=Intake(store, ImagesServiceStub(context.channel("images")), dispatcher, settings),

@@ -9,9 +9,9 @@ import asyncpg
 from redis.asyncio import Redis
 
 from services.scan import document
-from services.scan.endings import Endings
 from services.scan.state import Event, sources
 from streaming.kafka.topics import SCAN_CORRECTED
+from streaming.progress.endings import Endings
 from streaming.progress.erasure import erase_jobs
 
 BATCH: Final = 200

@@ -77,13 +77,6 @@ class Summary(NamedTuple):
     created_at: datetime
 
 
-class Claim(NamedTuple):
-    """Who was first with an idempotency key."""
-
-    job_id: uuid.UUID
-    fingerprint: bytes
-
-
 class Correction(NamedTuple):
     """What a user says an item really was."""
 

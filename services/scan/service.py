@@ -12,7 +12,7 @@ from eco2.scan.v1 import scan_pb2, scan_service_pb2, scan_service_pb2_grpc
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
 
-from services.runtime import identity, reply
+from services.runtime import idempotency, identity, reply
 from services.runtime.cursor import Cursor
 from services.runtime.errors import reason_named
 from services.runtime.limits import RateLimiter
@@ -20,13 +20,13 @@ from services.runtime.outbox import Entry
 from services.scan import document, refusals, translate
 from services.scan.completion import Completion
 from services.scan.corrections import correction_of
-from services.scan.endings import Endings
 from services.scan.erasure import Erasure
 from services.scan.job import Job
 from services.scan.state import Status
 from services.scan.store import JobStore
-from services.scan.submission import Intake, idempotency_key
+from services.scan.submission import Intake
 from streaming.knowledge import Knowledge
+from streaming.progress.endings import Endings
 from streaming.progress.event import START
 from streaming.progress.history import Histories
 from streaming.progress.scripts import ProgressUnavailable
@@ -73,7 +73,7 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
         """Accept a scan, or repeat the answer to an equal earlier submission."""
         user_id = _caller()
         await self._submits.check(str(user_id))
-        key = idempotency_key(context.invocation_metadata())
+        key = idempotency.key_of(context.invocation_metadata())
         job_id = await self._intake.submit(request, user_id, key)
         return scan_service_pb2.SubmitScanResponse(
             job_id=str(job_id),

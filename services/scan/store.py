@@ -10,10 +10,12 @@ from typing import Final
 import asyncpg
 from eco2.scan.v1 import scan_pb2
 
+from services.runtime import idempotency
 from services.runtime.cursor import Cursor
+from services.runtime.idempotency import Claim
 from services.runtime.outbox import Entry, Outbox
 from services.scan.corrections import corrected
-from services.scan.job import Claim, Correction, Job, Submission, Summary
+from services.scan.job import Correction, Job, Submission, Summary
 from services.scan.state import Event, Status, sources
 
 COLUMNS: Final = (
@@ -26,17 +28,13 @@ _PLACES: Final = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"
 
 _INSERT: Final = f"INSERT INTO jobs ({COLUMNS}) VALUES ({_PLACES})"  # noqa: S608 - constants
 
-# An expired key counts as unknown, whether or not it has been purged. A concurrent submission with
-# the same key waits here for the first one to commit, and then claims nothing.
+_CLAIM: Final = idempotency.CLAIM.format(
+    job_id="$1", user_id="$2", now="$10", key="$12", fingerprint="$13", ttl="$14"
+)
+
 _INSERT_ONCE: Final = f"""
 WITH claim AS (
-    INSERT INTO idempotency_keys AS known (user_id, key, fingerprint, job_id, created_at)
-    VALUES ($2, $12, $13, $1, $10)
-    ON CONFLICT (user_id, key) DO UPDATE
-        SET fingerprint = excluded.fingerprint, job_id = excluded.job_id,
-            created_at = excluded.created_at
-        WHERE known.created_at < $10 - $14::interval
-    RETURNING job_id
+    {_CLAIM}
 ), accepted AS (
     INSERT INTO jobs ({COLUMNS})
     SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text,
@@ -75,16 +73,7 @@ class JobStore:
 
     async def first(self, user_id: uuid.UUID, key: str, ttl: timedelta) -> Claim | None:
         """The submission that used this idempotency key within the last `ttl`."""
-        row = await self._pool.fetchrow(
-            """
-            SELECT job_id, fingerprint FROM idempotency_keys
-             WHERE user_id = $1 AND key = $2 AND created_at >= now() - $3::interval
-            """,
-            user_id,
-            key,
-            ttl,
-        )
-        return None if row is None else Claim(row["job_id"], row["fingerprint"])
+        return await idempotency.first(self._pool, user_id, key, ttl)
 
     async def accept_once(
         self, job: Submission, key: str, fingerprint: bytes, ttl: timedelta

@@ -16,15 +16,15 @@ import asyncpg
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from prometheus_client import Counter
 
-from services.runtime import logs
+from services.runtime import idempotency, logs
 from services.runtime.errors import meaning_of
 from services.runtime.leadership import lead
 from services.scan import sweeps
 from services.scan.dispatch import Dispatcher
-from services.scan.endings import Endings
 from services.scan.job import Submission
 from services.scan.settings import ScanSettings
 from services.scan.store import mark_dispatched
+from streaming.progress.endings import Endings
 
 log = logs.get(__name__)
 
@@ -56,7 +56,7 @@ class Sweeper:
         """One pass: deadlines first, so that nothing overdue is sent once more."""
         await self._fail_overdue(connection)
         await self._send_unsent(connection)
-        await sweeps.purge_keys(connection, timedelta(seconds=self._settings.idempotency_seconds))
+        await idempotency.purge(connection, timedelta(seconds=self._settings.idempotency_seconds))
 
     async def _fail_overdue(self, connection: asyncpg.Connection) -> None:
         meaning = meaning_of(OVERDUE)

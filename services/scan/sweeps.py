@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import Final
 
 import asyncpg
 
 from services.scan.job import Submission
 from services.scan.state import Event, sources
 from services.scan.store import COLUMNS
-
-PURGE_BATCH: Final = 5_000
-"""Idempotency keys deleted at a time."""
 
 
 async def unsent(connection: asyncpg.Connection, age: timedelta, limit: int) -> list[Submission]:
@@ -46,19 +42,3 @@ async def fail_overdue(connection: asyncpg.Connection, reason: str, limit: int) 
         sources(Event.FAIL),
     )
     return [row["job_id"] for row in rows]
-
-
-async def purge_keys(connection: asyncpg.Connection, ttl: timedelta) -> int:
-    """Delete idempotency keys that have run out; how many."""
-    rows = await connection.fetch(
-        """
-        DELETE FROM idempotency_keys
-         WHERE (user_id, key) IN (SELECT user_id, key FROM idempotency_keys
-                                   WHERE created_at < now() - $1::interval LIMIT $2)
-           AND created_at < now() - $1::interval
-        RETURNING 1
-        """,
-        ttl,
-        PURGE_BATCH,
-    )
-    return len(rows)

@@ -17,6 +17,8 @@ import grpc
 import grpc.aio
 from eco2.auth.v1 import auth_service_pb2
 from eco2.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from eco2.chat.v1 import chat_service_pb2
+from eco2.chat.v1.chat_service_pb2_grpc import ChatServiceStub
 from eco2.images.v1 import images_service_pb2
 from eco2.images.v1.images_service_pb2_grpc import ImagesServiceStub
 from eco2.pipeline.v1 import identity_events_pb2
@@ -116,11 +118,13 @@ async def build(context: ProcessContext) -> Component:
     settings = context.settings(ErasureSettings)
     auth = AuthServiceStub(context.channel("auth"))
     scan = ScanServiceStub(context.channel("scan"))
+    chat = ChatServiceStub(context.channel("chat"))
     images = ImagesServiceStub(context.channel("images"))
     erasure = Erasure(
         ("auth", calling(auth.EraseUser, auth_service_pb2.EraseUserRequest)),
         {
             "scan": calling(scan.EraseUser, scan_service_pb2.EraseUserRequest),
+            "chat": calling(chat.EraseUser, chat_service_pb2.EraseUserRequest),
             "images": calling(images.EraseUser, images_service_pb2.EraseUserRequest),
         },
         settings.erasure_settle_seconds,

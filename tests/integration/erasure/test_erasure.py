@@ -20,13 +20,12 @@ from redis.asyncio import Redis
 from mesh.local.ephemeral import EphemeralParts
 from services.images.settings import ImagesSettings
 from services.runtime.objectstore import ObjectStore
-from services.scan.endings import Endings
 from services.scan.erasure import Erasure
-from services.scan.settings import ScanSettings
 from streaming.kafka.producer import shared_producer
 from streaming.kafka.topics import REWARD_GRANTED, USER_DELETED
 from streaming.progress import keys
 from streaming.progress.checkpoint import Checkpoints
+from streaming.progress.endings import Endings
 from streaming.progress.event import ProgressEvent
 from streaming.progress.publisher import ProgressPublisher
 from streaming.progress.scripts import ProgressUnavailable
@@ -258,7 +257,7 @@ async def test_without_redis_the_rows_stay_for_the_next_attempt(
         server_settings={"search_path": "scan"},
     )
     nowhere = Redis.from_url("redis://127.0.0.1:1/0")
-    endings = Endings(ProgressPublisher(nowhere), ScanSettings())
+    endings = Endings(ProgressPublisher(nowhere), "scan", budget_seconds=1.0)
     with pytest.raises(ProgressUnavailable):
         await Erasure(database, nowhere, endings).erase(uuid.UUID(person.user_id))
     found = await in_tables(world.database, [job_id])

@@ -22,7 +22,6 @@ from services.runtime.leadership import lead
 from services.runtime.outbox import Outbox
 from services.scan import sweeps
 from services.scan.dispatch import Dispatcher
-from services.scan.endings import Endings
 from services.scan.job import Submission
 from services.scan.settings import ScanSettings
 from services.scan.store import JobStore
@@ -30,6 +29,7 @@ from services.scan.sweeper import Sweeper
 from streaming.kafka.outgoing import outbox_sender
 from streaming.kafka.producer import Producer, shared_producer
 from streaming.kafka.topics import SCAN_VISION
+from streaming.progress.endings import Endings
 from streaming.progress.event import START
 from streaming.progress.history import Histories
 from streaming.progress.publisher import ProgressPublisher
@@ -67,7 +67,9 @@ def desk(backend: Backend, producer: Producer, redis: Redis, **changes: float) -
     outbox = Outbox("scan", backend.scan_db, outbox_sender(producer))
     store, publisher = JobStore(backend.scan_db, outbox), ProgressPublisher(redis)
     dispatcher = Dispatcher(store, publisher, producer, settings)
-    sweeper = Sweeper(backend.scan_db, dispatcher, Endings(publisher, settings), settings)
+    sweeper = Sweeper(
+        backend.scan_db, dispatcher, Endings(publisher, "scan", budget_seconds=1.0), settings
+    )
     return Desk(dispatcher, sweeper, store, backend.scan_db)
 
 

@@ -186,7 +186,7 @@ class Turn(_message.Message):
     error_reason: _builtins.str
     """Error reason without prefix; empty unless failed."""
     error_message: _builtins.str
-    """What went wrong, for the user, in Korean; empty unless failed."""
+    """What went wrong, for the user, in Korean; empty unless failed or cancelled."""
     round: _builtins.int
     """How often it has waited for the user. A record whose input is of an earlier round (a new turn's
     is of round 0) tells of something that is over and is to be dropped.

@@ -954,7 +954,7 @@ class Turn(betterproto2.Message):
 
     error_message: "str" = betterproto2.field(8, betterproto2.TYPE_STRING)
     """
-    What went wrong, for the user, in Korean; empty unless failed.
+    What went wrong, for the user, in Korean; empty unless failed or cancelled.
     """
 
     created_at: "datetime.datetime | None" = betterproto2.field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.scan.idempotency import fingerprint
+from services.runtime.fingerprint import fingerprint
 
 payloads = st.tuples(*[st.text(max_size=6)] * 4)
 

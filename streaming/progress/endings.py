@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable
 
 from services.runtime import logs
-from services.scan.settings import ScanSettings
+from streaming.progress import stages
 from streaming.progress.event import ProgressEvent
 from streaming.progress.publisher import ProgressPublisher
 from streaming.progress.scripts import ProgressUnavailable
@@ -17,26 +17,34 @@ log = logs.get(__name__)
 
 
 class Endings:
-    """Publishes the last event of jobs that this service itself ends.
+    """Publishes the last event of jobs that a domain itself ends.
 
-    Best effort: when Redis is away, watchers that come back learn the end from ``GetJob``.
+    Best effort: when Redis is away, watchers that come back learn the end from the domain.
     """
 
-    def __init__(self, publisher: ProgressPublisher, settings: ScanSettings) -> None:
+    def __init__(
+        self, publisher: ProgressPublisher, domain: stages.Domain, *, budget_seconds: float
+    ) -> None:
         self._publisher = publisher
-        self._settings = settings
+        self._domain = domain
+        self._budget_seconds = budget_seconds
 
     async def publish(self, job_ids: Iterable[uuid.UUID], message_ko: str) -> None:
         """Publish ``done``/``failed`` with a text for the user. Never raises."""
         result = json.dumps({"error": message_ko}, ensure_ascii=False)
         events = [
             ProgressEvent(
-                job_id=str(job_id), stage="done", status="failed", result=result, message=message_ko
+                job_id=str(job_id),
+                domain=self._domain,
+                stage=stages.DONE,
+                status=stages.FAILED,
+                result=result,
+                message=message_ko,
             )
             for job_id in job_ids
         ]
         try:
-            async with asyncio.timeout(self._settings.announce_seconds):
+            async with asyncio.timeout(self._budget_seconds):
                 await self._publisher.publish(*events)
         except (ProgressUnavailable, TimeoutError) as error:
             log.warning("ends of jobs were not published", count=len(events), error=str(error))
