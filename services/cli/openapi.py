@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,8 @@ import yaml
 from google.protobuf import descriptor_pb2
 
 from edge.authz.rules import PING
+from edge.docs.pages import MERGED, health_path, prefixes
+from services.cli import openapi_edge, openapi_events
 from services.cli.openapi_errors import (
     ANY_REASONS,
     BODY_REASONS,
@@ -27,14 +30,13 @@ from services.cli.openapi_errors import (
     named_reasons,
     refusals,
 )
+from services.cli.openapi_examples import attach
 from services.cli.openapi_schemas import Json, Schemas, Source
 from services.runtime.path_template import parse
 from services.runtime.routes import Route, load
 
 VERSION: Final = "0.1.0"
 OVERLAY: Final = Path(__file__).with_name("openapi_overlay.yaml")
-MERGED: Final = "eco2"
-"""Name of the document that holds every domain."""
 
 _IDEMPOTENCY_KEY: Final = "X-Idempotency-Key"
 
@@ -53,15 +55,16 @@ def documents(descriptor: Path) -> dict[str, Json]:
     source = Source(descriptor_pb2.FileDescriptorSet.FromString(descriptor.read_bytes()))
     served = [r for r in table.routes if r.access != "internal" and (r.path or r.sse_paths)]
     domains = sorted({route.domain for route in served})
+    begin = prefixes(table)
     made = {
-        domain: _document(source, [r for r in served if r.domain == domain], [domain])
-        for domain in domains
+        domain: _document(source, served, {domain: begin[domain]}, domain) for domain in domains
     }
-    made[MERGED] = _document(source, served, domains)
+    made[MERGED] = _document(source, served, {domain: begin[domain] for domain in domains}, "")
     return made
 
 
-def _document(source: Source, served: list[Route], domains: list[str]) -> Json:
+def _document(source: Source, served: list[Route], prefix_of: Mapping[str, str], only: str) -> Json:
+    """The document of the domain `only`, or of all; `prefix_of` begins the paths of each."""
     schemas = Schemas(source)
     paths: Json = {}
     seen: set[str] = set()
@@ -69,18 +72,21 @@ def _document(source: Source, served: list[Route], domains: list[str]) -> Json:
         name = _operation_id(route, first=route.rpc not in seen)
         seen.add(route.rpc)
         for template, verb, operation in _operations(source, schemas, route, name):
-            paths.setdefault(template, {})[verb] = operation
-    if len(domains) > 1:
-        paths[PING[1]] = {"get": _ping()}
+            if only in ("", route.domain, *operation["tags"]):
+                paths.setdefault(template, {})[verb] = operation
+    for domain, prefix in prefix_of.items():
+        paths[health_path(prefix)] = {"get": openapi_edge.health(domain)}
+    if not only:
+        paths[PING[1]] = {"get": openapi_edge.ping()}
+    domains = list(prefix_of)
     services = {route.domain: route.service for route in served}
     referred = _references(paths)
-    title = "eco2" if len(domains) > 1 else f"eco2 {domains[0]}"
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": title,
+            "title": f"eco2 {only}".rstrip(),
             "version": VERSION,
-            "description": "REST and event-stream surface of the waste-sorting assistant.",
+            "description": _overlay()["description"],
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
@@ -131,9 +137,12 @@ def _operations(
     """(path, verb, operation) of a route, event streams included; `name` is its operation id."""
     if route.path is not None and route.template is not None and route.http_method is not None:
         operation = _unary(source, schemas, route, name)
+        attach(operation, f"{route.domain}.{route.method}")
         yield _plain(route.template), route.http_method.lower(), operation
     for template in route.sse_paths:
-        yield _plain(template), "get", _event_stream(source, schemas, route, template)
+        operation = _event_stream(source, schemas, route, template)
+        attach(operation, f"{route.domain}.{route.method}")
+        yield _plain(template), "get", operation
 
 
 def _plain(template: str) -> str:
@@ -166,9 +175,11 @@ def _unary(source: Source, schemas: Schemas, route: Route, operation_id: str) ->
     reasons = [*named_reasons(comment), *ANY_REASONS]
     if route.body or parameters:
         reasons += BODY_REASONS
+    if schemas.has_rules(request):
+        reasons.append("VALIDATION_FAILED")
     operation["responses"] = {
         **_success(source, schemas, route, response),
-        **refusals(route, reasons),
+        **refusals(reasons, session=route.access == "session"),
     }
     return operation
 
@@ -191,7 +202,7 @@ def _described(route: Route, comment: str, operation_id: str) -> Json:
         "tags": [route.domain],
         "summary": summary[:1].upper() + summary[1:],
         "description": text,
-        "security": [] if route.access == "public" else [{"cookie": []}, {"bearer": []}],
+        "security": [] if route.access == "public" else openapi_edge.SESSION,
     }
 
 
@@ -225,7 +236,7 @@ def _body(schemas: Schemas, request: str, body: str, variables: tuple[str, ...])
 def _success(source: Source, schemas: Schemas, route: Route, response: str) -> Json:
     overlaid: Json | None = _overlay()["responses"].get(route.rpc)
     if overlaid is not None:
-        return dict(overlaid)
+        return deepcopy(overlaid)
     if response == "google.protobuf.Empty":
         return {"204": {"description": "Done."}}
     fields = source.messages[response].field
@@ -234,7 +245,7 @@ def _success(source: Source, schemas: Schemas, route: Route, response: str) -> J
         schema, _ = schemas.field(response, "items", "response")
     description = source.comment(response).rstrip(".") or "The answer"
     return {
-        "200": {
+        str(route.success_status or 200): {
             "description": f"{description}.",
             "content": {"application/json": {"schema": schema}},
         }
@@ -247,6 +258,8 @@ def _event_stream(source: Source, schemas: Schemas, route: Route, template: str)
     comment = source.comment(f"{route.service}.{route.method}")
     words = [w for w in template.strip("/").split("/")[2:] if not w.startswith("{")]
     operation = _described(route, comment, f"{route.domain}_{route.method}_{'_'.join(words)}")
+    if len(words) > 1:
+        operation["tags"] = [words[0]]
     variables = parse(template).variables
     fields = [f.name for f in source.messages[request].field if f.name != "last_event_id"]
     operation["parameters"] = [
@@ -262,28 +275,9 @@ def _event_stream(source: Source, schemas: Schemas, route: Route, template: str)
         }
     )
     operation["responses"] = {
-        "200": _overlay()["event_stream"],
-        **refusals(route, [*named_reasons(comment), *ANY_REASONS]),
+        "200": openapi_events.success(_overlay(), template),
+        **refusals([*named_reasons(comment), *ANY_REASONS], session=route.access == "session"),
     }
-    return operation
-
-
-def _ping() -> Json:
-    edge = Route(
-        rpc="",
-        service="eco2.edge",
-        method="Ping",
-        access="session",
-        http_method="GET",
-        template=PING[1],
-        path=parse(PING[1]),
-        body="",
-        timeout_ms=0,
-        streaming=False,
-        sse_paths=(),
-    )
-    operation = _described(edge, "Ping says whether the caller's token is accepted.", "edge_Ping")
-    operation["responses"] = {**_overlay()["responses"]["/edge/ping"], **refusals(edge, ())}
     return operation
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from services.cli.openapi_examples import metadata
 from services.cli.openapi_schemas import Json
 from services.runtime.errors import DomainError, meaning_of, reason_named, status_document
-from services.runtime.routes import Route
 
 _SESSION_REASONS: Final = (
     "TOKEN_MISSING",
@@ -50,9 +50,11 @@ def named_reasons(comment: str) -> list[str]:
     return names
 
 
-def refusals(route: Route, reasons: Iterable[str]) -> Json:
-    """Error responses by status, each with an example per reason."""
-    names = [*reasons, *(_SESSION_REASONS if route.access == "session" else ())]
+def refusals(reasons: Iterable[str], *, session: bool) -> Json:
+    """Error responses by status, each with an example per reason; `session` adds those of who has
+    to be signed in.
+    """
+    names = [*reasons, *(_SESSION_REASONS if session else ())]
     grouped: dict[int, list[str]] = {}
     for name in dict.fromkeys(names):
         grouped.setdefault(meaning_of(reason_named(name)).http_status, []).append(name)
@@ -74,4 +76,13 @@ def refusals(route: Route, reasons: Iterable[str]) -> Json:
 
 def example(name: str) -> Json:
     """Body of a refusal for that reason."""
-    return status_document(DomainError(reason_named(name), name.lower().replace("_", " ")))
+    meaning = meaning_of(reason_named(name))
+    violations = (("limit", "must be at most 100"),) if name == "VALIDATION_FAILED" else ()
+    return status_document(
+        DomainError(
+            reason_named(name),
+            name.lower().replace("_", " "),
+            metadata=metadata(meaning.metadata_keys),
+            violations=violations,
+        )
+    )

@@ -139,6 +139,10 @@ class Schemas:
         found = next(f for f in self._source.messages[message].field if f.name == name)
         return self._field(message, found, use), _required(found, use)
 
+    def has_rules(self, message: str) -> bool:
+        """Whether a request of this message can break a rule."""
+        return any(_rules(field).ByteSize() for field in self._source.messages[message].field)
+
     def _object(self, message: str, use: Use, without: frozenset[str] = frozenset()) -> Json:
         fields = [f for f in self._source.messages[message].field if f.name not in without]
         schema: Json = {

@@ -33,6 +33,8 @@ class Meaning:
     code: grpc.StatusCode
     http_status: int
     message_ko: str
+    metadata_keys: tuple[str, ...] = ()
+    """Keys of ErrorInfo.metadata."""
 
 
 class DomainError(Exception):
@@ -76,6 +78,7 @@ def meaning_of(reason: ErrorReason.ValueType) -> Meaning:
         code=grpc.StatusCode[option.code],
         http_status=option.http_status,
         message_ko=option.message_ko,
+        metadata_keys=tuple(option.metadata_keys),
     )
 
 

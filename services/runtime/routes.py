@@ -70,6 +70,9 @@ class Route:
     sse_paths: tuple[str, ...]
     """Templates of GET paths that serve the same stream as server-sent events."""
 
+    success_status: int = 0
+    """HTTP status of a success; 0 for 200, or 204 where nothing is returned."""
+
     @property
     def domain(self) -> str:
         """Domain that serves the method, ``scan``; also the name of its gRPC port."""
@@ -179,6 +182,7 @@ def _routes_of(service: str, method: descriptor_pb2.MethodDescriptorProto) -> It
             timeout_ms=option[options_pb2.timeout_ms],
             streaming=method.server_streaming,
             sse_paths=tuple(option[options_pb2.event_stream].paths),
+            success_status=option[options_pb2.success_status],
         )
 
 

@@ -12,11 +12,12 @@ from google.protobuf import descriptor_pb2
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from services.cli.openapi import MERGED, documents, write_documents
+from edge.docs.pages import MERGED, health_path, prefixes
+from services.cli.openapi import documents, write_documents
 from services.cli.openapi_errors import named_reasons
 from services.cli.openapi_schemas import Source
 from services.runtime.errors import meaning_of, reason_named
-from services.runtime.routes import DESCRIPTOR, routes, sse_templates
+from services.runtime.routes import DESCRIPTOR, routes, sse_templates, table
 
 DOCUMENTS = documents(DESCRIPTOR)
 ALL = DOCUMENTS[MERGED]
@@ -50,7 +51,24 @@ def test_every_binding_and_event_stream_is_described_and_nothing_else() -> None:
         *((r.http_method, r.template) for r in BOUND),
         *(("GET", template) for template in sse_templates()),
         ("GET", "/api/v1/authz/ping"),
+        *(("GET", health_path(prefix)) for prefix in prefixes(table()).values()),
     }
+
+
+def test_success_status_of_the_option_is_described() -> None:
+    assert next(iter(operation("POST", "/api/v1/chat")["responses"])) == "201"
+    for route in BOUND:
+        assert route.http_method is not None
+        assert route.template is not None
+        described = operation(route.http_method, route.template)["responses"]
+        if route.success_status:
+            assert str(route.success_status) in described
+            assert "200" not in described
+
+
+def test_whatever_has_rules_may_be_refused_for_them() -> None:
+    assert "422" in operation("GET", "/api/v1/scan/{job_id}/result")["responses"]
+    assert "422" not in operation("GET", "/api/v1/users/me")["responses"]
 
 
 def test_domain_documents_add_up_to_the_merged_one() -> None:

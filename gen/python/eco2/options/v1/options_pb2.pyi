@@ -114,6 +114,7 @@ Global___ErrorMeaning: _TypeAlias = ErrorMeaning  # noqa: Y015
 ACCESS_FIELD_NUMBER: _builtins.int
 TIMEOUT_MS_FIELD_NUMBER: _builtins.int
 EVENT_STREAM_FIELD_NUMBER: _builtins.int
+SUCCESS_STATUS_FIELD_NUMBER: _builtins.int
 ERROR_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access.ValueType]
 """Who may call the method."""
@@ -121,5 +122,9 @@ timeout_ms: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOpti
 """Server-side deadline in milliseconds; 0 stands for the server's default, or none for streams."""
 event_stream: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___EventStream]
 """Server-sent-events paths that serve the same stream to browsers."""
+success_status: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.int]
+"""HTTP status of a success at the edge; 0 for 200, or 204 where nothing is returned. The servicer
+sends it (x-http-status); here it is for the documentation and its tests.
+"""
 error: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___ErrorMeaning]
 """Meaning of an error reason."""
