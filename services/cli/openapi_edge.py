@@ -7,7 +7,7 @@ from typing import Final
 from services.cli.openapi_errors import refusals
 from services.cli.openapi_schemas import Json
 
-SESSION: Final = [{"cookie": []}, {"bearer": []}]
+SESSION: Final[list[Json]] = [{"cookie": []}, {"bearer": []}]
 """Either credential will do."""
 
 
