@@ -10,7 +10,7 @@ ECO2 := $(ENV)/eco2
 PYTEST_ARGS ?=
 
 .PHONY: help setup installed demo up down status doctor test lint types imports protos pytest gen drift lock \
-	bench-scan bench-authz bench-start bench-offline-vision clean clean-data
+	bench-scan bench-authz bench-reads bench-start bench-offline-vision clean clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ bench-scan: setup ## Scans a minute, latencies and CPU of the whole pipeline und
 
 bench-authz: setup ## What authorization costs: CPU, requests/s, latency, memory; BENCH_ARGS=--quick
 	@$(PYTHON) -m tests.bench.authz $(BENCH_ARGS)
+
+bench-reads: setup ## What the app's reads cost: requests/s, latency at a constant rate, CPU by process
+	@$(PYTHON) -m tests.bench.reads $(BENCH_ARGS)
 
 bench-start: setup ## Seconds from nothing to the first accepted scan
 	@$(PYTHON) -m tests.bench.cold_start

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tests.bench import open_loop
 from tests.bench.authz_edge import Running
+from tests.bench.wrk import Target
 
 WRK_SCRIPT = """
 local cookies = {}
@@ -97,7 +98,8 @@ async def constant(
     before = cpu_seconds(running)
     answers = await asyncio.to_thread(
         open_loop.run,
-        *(url.hostname or "", url.port or 80, path, cookies, per_second, connections, seconds),
+        *(url.hostname or "", url.port or 80, [Target(path, cookie) for cookie in cookies]),
+        *(per_second, connections, seconds),
     )
     after = cpu_seconds(running)
     took = sorted(1000 * each for each in answers.seconds)

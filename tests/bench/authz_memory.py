@@ -18,6 +18,7 @@ from mesh.local.ephemeral import EphemeralParts
 from streaming.kafka.topics import AUTH_REVOCATIONS
 from tests.bench import open_loop
 from tests.bench.authz_edge import Running, running
+from tests.bench.wrk import Target
 from tests.signing import Signer
 
 REVOCATIONS = 100_000
@@ -94,12 +95,12 @@ async def _show_tokens(signer: Signer, measured: Running) -> None:
     url = urlsplit(measured.base_url)
     left = TOKENS - 1  # one was shown when it was tried whether the edge answers
     while left:
-        cookies = [f"s_access={signer.token()}" for _ in range(min(BATCH, left))]
-        left -= len(cookies)
+        targets = [Target(PING[1], f"s_access={signer.token()}") for _ in range(min(BATCH, left))]
+        left -= len(targets)
         await asyncio.to_thread(
             open_loop.run,
-            *(url.hostname or "", url.port or 80, PING[1], cookies),
-            *(PER_SECOND, 64, len(cookies) / PER_SECOND),
+            *(url.hostname or "", url.port or 80, targets),
+            *(PER_SECOND, 64, len(targets) / PER_SECOND),
         )
 
 

@@ -16,6 +16,8 @@ from typing import cast
 
 import uvloop
 
+from tests.bench.wrk import Target
+
 TICK_SECONDS = 0.002
 """How often it is looked which requests are due."""
 
@@ -66,8 +68,7 @@ class _Connection(asyncio.Protocol):
 async def _run(
     host: str,
     port: int,
-    path: str,
-    cookies: Sequence[str],
+    targets: Sequence[Target],
     per_second: int,
     connections: int,
     seconds: float,
@@ -75,8 +76,8 @@ async def _run(
     loop = asyncio.get_running_loop()
     answers = Answers()
     requests = [
-        f"GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n".encode()
-        for cookie in cookies
+        f"GET {target.path} HTTP/1.1\r\nhost: {host}\r\ncookie: {target.cookie}\r\n\r\n".encode()
+        for target in targets
     ]
     opened: list[_Connection] = []
     for _ in range(connections):
@@ -104,12 +105,11 @@ async def _run(
 def run(
     host: str,
     port: int,
-    path: str,
-    cookies: Sequence[str],
+    targets: Sequence[Target],
     per_second: int,
     connections: int,
     seconds: float,
 ) -> Answers:
     """Send at a constant rate for so long; blocks."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(host, port, path, cookies, per_second, connections, seconds))
+        return runner.run(_run(host, port, targets, per_second, connections, seconds))
