@@ -1,18 +1,19 @@
 -- Shapes HTTP answers the way the app expects them. It stands before the transcoder in the filter
 -- list and therefore sees responses after it.
 --
---   x-http-status: 201          becomes the response status
---   x-http-body-field: items    {"items":[…]} becomes […]
+-- x-http-status: 201 becomes the response status. It is initial metadata that a servicer sends
+-- (services/runtime/reply.py), or comes in the trailers of a failed call. gRPC's own headers are kept
+-- from JSON clients.
 --
--- Both are initial metadata a servicer sends (services/runtime/reply.py); the status may also come
--- in the trailers of a failed call. gRPC's own headers are kept from JSON clients.
+-- A route says more in its metadata under "envoy.filters.http.lua":
 --
--- A route to which browsers navigate names, in its metadata under "envoy.filters.http.lua", where a
--- failure leads instead of to a page of JSON: failure_location.
+--   array: items        {"items":[…]} becomes […]
+--   failure_location    where a failure leads instead of to a page of JSON, for what browsers
+--                       navigate to
 
 local LEAKING = {
   "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-accept-encoding",
-  "grpc-encoding", "x-http-status", "x-http-body-field",
+  "grpc-encoding", "x-http-status",
 }
 
 -- Statuses without a body; true where HTTP forbids one, so that its length isn't stated either.
@@ -39,14 +40,15 @@ function envoy_on_response(handle)
     return
   end
   local status = headers:get("x-http-status")
-  local field = headers:get("x-http-body-field")
   for _, name in ipairs(LEAKING) do
     headers:remove(name)
   end
   if status ~= nil then
     headers:replace(":status", status)
   end
-  local failure = handle:metadata():get("failure_location")
+  local shape = handle:metadata()
+  local field = shape:get("array")
+  local failure = shape:get("failure_location")
   if failure ~= nil and tonumber(headers:get(":status")) >= 400 then
     status = "307"
     headers:replace(":status", status)

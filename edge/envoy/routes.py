@@ -174,9 +174,12 @@ def _transcoded(settings: EdgeSettings, route: Route) -> Json:
     assert route.path is not None  # noqa: S101  # the caller chose bound routes
     assert route.http_method is not None  # noqa: S101
     page = NAVIGATIONS.get(route.rpc)
-    failing = {"failure_location": settings.default_origin + page} if page else None
+    shape = {
+        **({"failure_location": settings.default_origin + page} if page else {}),
+        **({"array": route.array} if route.array else {}),
+    }
     return {
-        **({"metadata": {"filter_metadata": {LUA: failing}}} if failing else {}),
+        **({"metadata": {"filter_metadata": {LUA: shape}}} if shape else {}),
         "name": f"{route.http_method} {route.template}",
         "match": {**_path(route.path), **_verb(route.http_method)},
         "route": {

@@ -9,7 +9,6 @@ from eco2.character.v1 import character_service_pb2_grpc as grpc_pb
 
 from services.character.catalogue import Catalogue, Character
 from services.character.reward import Item, decide
-from services.runtime import reply
 
 
 def _message(character: Character) -> pb.Character:
@@ -32,7 +31,6 @@ class CharacterService(grpc_pb.CharacterServiceServicer):
         self, request: pb.ListCatalogRequest, context: Any
     ) -> pb.ListCatalogResponse:
         """Every character."""
-        reply.body_field("items")
         return pb.ListCatalogResponse(
             items=[
                 pb.CatalogEntry(

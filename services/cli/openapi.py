@@ -239,10 +239,9 @@ def _success(source: Source, schemas: Schemas, route: Route, response: str) -> J
         return deepcopy(overlaid)
     if response == "google.protobuf.Empty":
         return {"204": {"description": "Done."}}
-    fields = source.messages[response].field
     schema = schemas.reference(response, "response")
-    if [field.name for field in fields] == ["items"]:
-        schema, _ = schemas.field(response, "items", "response")
+    if route.array:
+        schema, _ = schemas.field(response, route.array, "response")
     description = source.comment(response).rstrip(".") or "The answer"
     return {
         str(route.success_status or 200): {

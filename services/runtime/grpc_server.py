@@ -63,13 +63,14 @@ class GrpcServer:
             )
         )
         self._server = grpc.aio.server(
-            interceptors=(*telemetry.server_interceptors(), layers), options=OPTIONS
+            interceptors=telemetry.server_interceptors(), options=OPTIONS
         )
         self._health.add_to(self._server)
+        layered = layers.around(self._server)
         names = [reflection.SERVICE_NAME, *self._health.service_names]
         for component in self._components:
             for service in component.services:
-                service.add(self._server)
+                service.add(layered)
                 names.append(service.full_name)
         reflection.enable_server_reflection(names, self._server)
         for component in self._components:

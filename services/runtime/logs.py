@@ -92,6 +92,11 @@ class Log:
         if self._logger.isEnabledFor(level):
             self._logger.log(level, "%s", message, extra={_FIELDS: fields}, exc_info=exc)
 
+    @property
+    def debugs(self) -> bool:
+        """Whether what is only for debugging is written at all."""
+        return self._logger.isEnabledFor(logging.DEBUG)
+
     def debug(self, message: str, **fields: Any) -> None:
         """What only a person debugging wants to see."""
         self._write(logging.DEBUG, message, fields)

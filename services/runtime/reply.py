@@ -1,8 +1,7 @@
 """Initial metadata through which a servicer shapes the HTTP answer at the edge.
 
-The edge's Lua filter turns ``x-http-status`` into the response status and unwraps the field named
-by ``x-http-body-field`` into a top-level array. Metadata can be sent once a call, so what a
-servicer sets is collected and leaves together, in :func:`send`.
+The edge's Lua filter turns ``x-http-status`` into the response status. Metadata can be sent once a
+call, so what a servicer sets is collected and leaves together, in :func:`send`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from contextvars import ContextVar
 from typing import Any
 
 HTTP_STATUS = "x-http-status"
-BODY_FIELD = "x-http-body-field"
 
 _pending: ContextVar[list[tuple[str, str]] | None] = ContextVar("eco2_reply", default=None)
 
@@ -39,8 +37,7 @@ def header(name: str, value: str) -> None:
 
 
 def body_field(name: str) -> None:
-    """Answer with the array under this field alone."""
-    _add(BODY_FIELD, name)
+    """Nothing: that a response is an array is read from its message (``Route.array``)."""
 
 
 async def send(context: Any) -> None:

@@ -26,6 +26,9 @@ Access = Literal["public", "session", "internal"]
 DESCRIPTOR: Final = Path(__file__).resolve().parents[2] / "gen" / "descriptor" / "eco2.binpb"
 """The descriptor set `eco2 gen` writes, imports and comments included."""
 
+ARRAY_FIELD: Final = "items"
+"""Name of the field that becomes a top-level array when a response has no other."""
+
 _ACCESS: Final[Mapping[int, Access]] = {
     options_pb2.ACCESS_PUBLIC: "public",
     options_pb2.ACCESS_SESSION: "session",
@@ -72,6 +75,10 @@ class Route:
 
     success_status: int = 0
     """HTTP status of a success; 0 for 200, or 204 where nothing is returned."""
+
+    array: str = ""
+    """Field whose array is the whole body over HTTP; empty where the body is an object. It is
+    :data:`ARRAY_FIELD` for methods whose response has no other."""
 
     @property
     def domain(self) -> str:
@@ -156,17 +163,29 @@ class RouteTable:
 def load(descriptor: Path = DESCRIPTOR) -> RouteTable:
     """Read the routes of our services from a FileDescriptorSet file."""
     files = descriptor_pb2.FileDescriptorSet.FromString(descriptor.read_bytes())
+    ours = [file for file in files.file if file.package.startswith("eco2.")]
+    arrays = {
+        f".{file.package}.{message.name}"
+        for file in ours
+        for message in file.message_type
+        if [field.name for field in message.field] == [ARRAY_FIELD]
+    }
     return RouteTable(
         route
-        for file in files.file
-        if file.package.startswith("eco2.")
+        for file in ours
         for service in file.service
         for method in service.method
-        for route in _routes_of(f"{file.package}.{service.name}", method)
+        for route in _routes_of(
+            f"{file.package}.{service.name}",
+            method,
+            ARRAY_FIELD if method.output_type in arrays else "",
+        )
     )
 
 
-def _routes_of(service: str, method: descriptor_pb2.MethodDescriptorProto) -> Iterator[Route]:
+def _routes_of(
+    service: str, method: descriptor_pb2.MethodDescriptorProto, array: str
+) -> Iterator[Route]:
     option: Any = method.options.Extensions  # the generated types do not know extensions
     bindings = _bindings_of(option[annotations_pb2.http])
     for verb, template, body in bindings or [(None, None, "")]:
@@ -183,6 +202,7 @@ def _routes_of(service: str, method: descriptor_pb2.MethodDescriptorProto) -> It
             streaming=method.server_streaming,
             sse_paths=tuple(option[options_pb2.event_stream].paths),
             success_status=option[options_pb2.success_status],
+            array=array,
         )
 
 

@@ -105,7 +105,6 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
         self, request: scan_service_pb2.ListCategoriesRequest, context: Context
     ) -> scan_service_pb2.ListCategoriesResponse:
         """The major categories with instructions."""
-        reply.body_field("items")
         return translate.categories_message()
 
     async def ListMyScans(

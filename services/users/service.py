@@ -29,7 +29,7 @@ from services.users.profile import (
     given_nickname,
     ownership_id,
 )
-from services.users.store import Account, Grant, PhoneNumberTakenError, UserStore
+from services.users.store import Account, Grant, Login, PhoneNumberTakenError, UserStore
 
 DEFAULT_SOURCE: Final = "default-onboard"
 DEFAULT_CHARACTER_SECONDS: Final = 3.0
@@ -67,8 +67,10 @@ class UsersService(grpc_pb.UsersServiceServicer):
 
     async def GetMe(self, request: pb.GetMeRequest, context: Any) -> pb.GetMeResponse:
         """The caller's profile."""
-        account = await self._account(identity.require_user())
-        return pb.GetMeResponse(**await self._profile(account))
+        found = await self._store.profile(identity.require_user(), identity.current().provider)
+        if found is None:
+            raise _no_such_user()
+        return pb.GetMeResponse(**_profile(*found))
 
     async def UpdateMe(self, request: pb.UpdateMeRequest, context: Any) -> pb.UpdateMeResponse:
         """Change the caller's profile; answers as GetMe."""
@@ -83,7 +85,8 @@ class UsersService(grpc_pb.UsersServiceServicer):
             ) from None
         if account is None:
             raise _no_such_user()
-        return pb.UpdateMeResponse(**await self._profile(account))
+        login = await self._store.login(str(account.id), identity.current().provider)
+        return pb.UpdateMeResponse(**_profile(account, login))
 
     async def DeleteMe(self, request: pb.DeleteMeRequest, context: Any) -> empty_pb2.Empty:
         """Delete the caller's account; the other domains hear of it."""
@@ -132,7 +135,6 @@ class UsersService(grpc_pb.UsersServiceServicer):
         self, request: pb.ListMyCharactersRequest, context: Any
     ) -> pb.ListMyCharactersResponse:
         """The caller's characters, newest first."""
-        reply.body_field("items")
         user_id = identity.require_user()
         rows = await self._store.characters(user_id)
         if not rows:  # every account has its first one
@@ -202,19 +204,6 @@ class UsersService(grpc_pb.UsersServiceServicer):
             raise _no_such_user()
         return account
 
-    async def _profile(self, account: Account) -> dict[str, Any]:
-        """Members of GetMeResponse and UpdateMeResponse, which are the same."""
-        login = await self._store.login(str(account.id), identity.current().provider)
-        shown = display_name(account.nickname, account.name)
-        return {
-            "username": shown,
-            "display_name": shown,
-            "nickname": shown,
-            "phone_number": account.phone_number,
-            "provider": login.provider,
-            "last_login_at": login.last_login_at,
-        }
-
     async def _starter(self, user_id: uuid.UUID) -> Grant:
         """Grant of the default character, which the character domain names."""
         if self._default is None:
@@ -234,6 +223,19 @@ class UsersService(grpc_pb.UsersServiceServicer):
             source=DEFAULT_SOURCE,
             granted_at=datetime.now(UTC),
         )
+
+
+def _profile(account: Account, login: Login) -> dict[str, Any]:
+    """Members of GetMeResponse and UpdateMeResponse, which are the same."""
+    shown = display_name(account.nickname, account.name)
+    return {
+        "username": shown,
+        "display_name": shown,
+        "nickname": shown,
+        "phone_number": account.phone_number,
+        "provider": login.provider,
+        "last_login_at": login.last_login_at,
+    }
 
 
 def changes_of(request: pb.UpdateMeRequest) -> tuple[str | None, str | None]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from services.runtime.path_template import parse
 from services.runtime.routes import Route, routes, sse_templates
 
-VALUES = {"channel": "scan", "provider": "google"}
-"""Values of path variables that are enumerations."""
+VALUES = {"channel": "scan", "provider": "google", "id": "7"}
+"""Values of path variables that are no UUIDs."""
 
 ANY = "0f9b4c1e-8d1f-4a53-9d53-9a4c7d7e2b10"
 

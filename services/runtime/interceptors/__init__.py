@@ -8,8 +8,9 @@
 6. identity  who calls, and whether the method is open to them
 7. validate  buf.validate rules of the request
 
-Each is a layer in the module of its name, and :class:`Layers` applies them as one grpc.aio
-interceptor that wraps a method once and keeps the result: seven interceptor objects a call would
-cost more than what they do. Metrics and errors stand outside the others so that they see every
-outcome; identity comes before validation so that a stranger learns nothing about fields.
+Each is a layer in the module of its name, and :class:`Layers` puts them around a method when its
+service is added: interceptors of grpc.aio would be composed anew in every call, which costs more
+than what they do. A layer that has nothing to do for a method returns the call as it is. Metrics
+and errors stand outside the others so that they see every outcome; identity comes before validation
+so that a stranger learns nothing about fields.
 """

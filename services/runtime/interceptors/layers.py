@@ -1,56 +1,45 @@
-"""Applies layers to every method as one grpc.aio interceptor."""
+"""Wraps the methods of services with layers as they are added to a server."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 import grpc.aio
 
 from services.runtime import reply
-from services.runtime.interceptors.method import Call, Layer, Method, method_of
+from services.runtime.interceptors.method import Call, Layer, method_of
 from services.runtime.interceptors.validation import lenient
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
 
-PLATFORM_PREFIXES = ("/grpc.health.", "/grpc.reflection.")
-"""Services of gRPC itself; they take no part in identity, deadlines or validation."""
 
+class Layers:
+    """A stack of layers, innermost last.
 
-class Layers(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Wraps each method's handler once, innermost layer last in `layers`."""
+    They are put around a method once, when its service is added: an interceptor of grpc.aio would
+    be asked for the method's handler again in every call.
+    """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._layers = tuple(layers)
-        self._handlers: dict[str, Handler | None] = {}
 
-    async def intercept_service(  # type: ignore[override]  # None means unimplemented, and is allowed
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        """The wrapped handler of the method that is called; None when there is none."""
-        path = handler_call_details.method
-        handler = self._handlers.get(path)
-        if handler is None:
-            handler = await continuation(handler_call_details)
-            if handler is None:
-                return None
-            if not path.startswith(PLATFORM_PREFIXES):
-                handler = self._wrap(method_of(path), handler)
-            self._handlers[path] = handler
-        return handler
+    def around(self, server: grpc.aio.Server) -> grpc.aio.Server:
+        """What to give to ``add_…Servicer_to_server`` in place of `server`."""
+        return cast(grpc.aio.Server, _LayeredServer(server, self.wrap))
 
-    def _wrap(self, method: Method, handler: Handler) -> Handler:
+    def wrap(self, path: str, handler: Handler) -> Handler:
+        """The handler of the method ``/package.Service/Method`` with the layers around it."""
         if handler.request_streaming:
-            raise NotImplementedError(f"{method.path}: client streaming is not served")
+            raise NotImplementedError(f"{path}: client streaming is not served")
         call = (
             _streaming_call(cast(Any, handler.unary_stream))
             if handler.response_streaming
             else _unary_call(cast(Any, handler.unary_unary))
         )
+        method = method_of(path)
         for layer in reversed(self._layers):
             call = layer(method, call)
         read = handler.request_deserializer
@@ -63,6 +52,24 @@ class Layers(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic i
             call,
             request_deserializer=lenient(read) if read else None,
             response_serializer=handler.response_serializer,
+        )
+
+
+class _LayeredServer:
+    """The part of a server that generated code adds a service to."""
+
+    def __init__(self, server: Any, wrap: Callable[[str, Handler], Handler]) -> None:
+        self._server = server  # untyped: the stubs lack methods registered by name
+        self._wrap = wrap
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[object]) -> None:
+        """Nothing: generated code adds the same methods by name as well, and those take part."""
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        """Add the methods of a service by name, wrapped."""
+        self._server.add_registered_method_handlers(
+            service,
+            {name: self._wrap(f"/{service}/{name}", each) for name, each in handlers.items()},
         )
 
 

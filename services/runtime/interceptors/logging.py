@@ -13,6 +13,8 @@ log = logs.get(__name__)
 
 def logging(method: Method, call: Call) -> Call:
     """The layer. Refusals are logged where they become a status, in the errors layer."""
+    if not log.debugs:
+        return call
 
     async def logged(request: Any, context: Any) -> Any:
         started = time.perf_counter()

@@ -11,6 +11,7 @@ import grpc.aio
 from eco2.options.v1 import options_pb2
 from eco2.options.v1.options_pb2 import Access
 from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import Descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Method:
     timeout_seconds: float
     """Server-side deadline; 0 where the server's default applies, and for streams none."""
     streaming: bool
+    request: Descriptor | None
+    """Type of the request; None for methods that are in no descriptor."""
 
 
 Call = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Any]]
@@ -40,12 +43,12 @@ class Layer(Protocol):
 
 @cache
 def method_of(path: str) -> Method:
-    """The method of a path; unknown ones (health, reflection) are internal without a deadline."""
+    """The method of a path; an unknown one is internal without a deadline."""
     _, service, name = path.split("/")
     try:
         descriptor = descriptor_pool.Default().FindMethodByName(f"{service}.{name}")
     except KeyError:
-        return Method(path, service, name, options_pb2.ACCESS_INTERNAL, 0.0, streaming=False)
+        return Method(path, service, name, options_pb2.ACCESS_INTERNAL, 0.0, False, None)
     options = descriptor.GetOptions()
     return Method(
         path=path,
@@ -54,4 +57,5 @@ def method_of(path: str) -> Method:
         access=options.Extensions[options_pb2.access],
         timeout_seconds=options.Extensions[options_pb2.timeout_ms] / 1000,
         streaming=descriptor.server_streaming,
+        request=descriptor.input_type,
     )

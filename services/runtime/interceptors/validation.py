@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
+from buf.validate import validate_pb2
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
 from services.runtime.errors import DomainError
 from services.runtime.interceptors.method import Call, Method
-
-OURS: Final = "/eco2."
-"""Start of the paths whose messages may have rules."""
 
 
 @cache
@@ -22,6 +21,21 @@ def _validator() -> Any:
     import protovalidate
 
     return protovalidate.Validator()
+
+
+def has_rules(message: Descriptor, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether anything is demanded of a message, of its fields or of the messages in them."""
+    if message.full_name in seen:
+        return False
+    seen |= {message.full_name}
+    return (
+        message.GetOptions().HasExtension(validate_pb2.message)
+        or any(oneof.GetOptions().HasExtension(validate_pb2.oneof) for oneof in message.oneofs)
+        or any(field.GetOptions().HasExtension(validate_pb2.field) for field in message.fields)
+        or any(
+            has_rules(field.message_type, seen) for field in message.fields if field.message_type
+        )
+    )
 
 
 def violations_of(message: Any) -> list[tuple[str, str]]:
@@ -60,8 +74,8 @@ def lenient(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 def validation(method: Method, call: Call) -> Call:
     """The layer."""
-    has_rules = method.path.startswith(OURS)
-    if has_rules:
+    ruled = method.request is not None and has_rules(method.request)
+    if ruled:
         _validator()
 
     async def validated(request: Any, context: Any) -> Any:
@@ -70,7 +84,7 @@ def validation(method: Method, call: Call) -> Call:
                 ErrorReason.ERROR_REASON_VALIDATION_FAILED,
                 "the request is no valid message; texts are UTF-8",
             )
-        if has_rules and (violations := violations_of(request)):
+        if ruled and (violations := violations_of(request)):
             summary = "; ".join(f"{field}: {text}" for field, text in violations)
             raise DomainError(
                 ErrorReason.ERROR_REASON_VALIDATION_FAILED, summary, violations=violations

@@ -179,9 +179,9 @@ async def running_bridge(redis_url: str, **settings: Any) -> AsyncIterator[Bridg
         app = SseBridge(core, chosen, routes.sse_templates())
         http = HttpServer(app, "127.0.0.1", port := free_port(), chosen)
         await http.start()
-        rpc_server = grpc.aio.server(interceptors=(Layers((errors, identity, validation)),))
+        rpc_server = grpc.aio.server()
         progress_service_pb2_grpc.add_ProgressServiceServicer_to_server(
-            ProgressServicer(core), rpc_server
+            ProgressServicer(core), Layers((errors, identity, validation)).around(rpc_server)
         )
         rpc_port = rpc_server.add_insecure_port("127.0.0.1:0")
         await rpc_server.start()
