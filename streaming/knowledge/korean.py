@@ -104,6 +104,26 @@ def role(rest_of_word: str, next_words: Sequence[str]) -> Role:
     return Role.BARE
 
 
+def bare(word: str) -> str:
+    """``word`` without the particles after it: 페트병은 → 페트병, 캔이랑 → 캔.
+
+    Two syllables stay, or one before an ending of several, so that 종이 keeps its 이. A noun that
+    merely looks longer than it is (바나나) is shortened the same way wherever it stands.
+    """
+    while True:
+        for length in range(min(len(word) - 1, _LONGEST_ENDING), 0, -1):
+            if word[-length:] in _ENDINGS and len(word) - length >= (2 if length == 1 else 1):
+                word = word[:-length]
+                break
+        else:
+            return word
+
+
+def asks_for_disposal(word: str) -> bool:
+    """Whether a word only asks how something is thrown out, and names nothing: 버려요, 어떻게."""
+    return _VERB_OF_DISPOSAL.match(word) is not None
+
+
 def _split(rest_of_word: str) -> tuple[_Ending | None, str]:
     """The longest ending at the start of ``rest_of_word``, and what follows it."""
     rest = _NOUN_SUFFIX.sub("", rest_of_word, count=1)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import yaml
 
-from streaming.model.offline.jamo import letters
+from streaming.knowledge.jamo import letters
 
 _FILE: Final = Path(__file__).with_name("lexicon.yaml")
 _KEYS: Final = {"term", "pattern", "for", "whole", "exact", "minor"}
@@ -42,7 +42,7 @@ class Term:
 
     @property
     def tolerance(self) -> float:
-        """Highest :func:`~streaming.model.offline.jamo.distance` at which it still counts as read.
+        """Highest :func:`~streaming.knowledge.jamo.distance` at which it still counts as read.
 
         Grows with length: nothing below six letters, one wrong letter from eight on, two from
         twelve. Chosen on the pictures to tune on.

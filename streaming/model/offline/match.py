@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from streaming.model.offline.jamo import find, letters
+from streaming.knowledge.jamo import find, letters
 from streaming.model.offline.lexicon import Lexicon, Term
 from streaming.model.offline.tesseract import Word
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from streaming.knowledge import Knowledge, RuleDocument
+from streaming.knowledge import Knowledge, RuleDocument, situations
 from streaming.model.offline import lexicon, words
 from streaming.model.offline.answer import UNCLASSIFIED, worded
 from streaming.model.offline.reader import Reader, Reading
@@ -89,7 +89,7 @@ class OfflineProvider:
             match = words.NOTHING
         told = words.combined(reading.verdict, self._lexicon.classes, match)
         unclassified = self._knowledge.taxonomy.unclassified
-        said = words.tags_said(question)
+        said = situations.tags_said(question)
         usage = Usage(latency_seconds=time.monotonic() - started)
         if told is None:
             return Vision(
@@ -103,7 +103,7 @@ class OfflineProvider:
                 prompt_version=self._lexicon.version,
             )
         item = told.item
-        tags = (*words.tags_of(item.middle, item.minor), *said)
+        tags = (*situations.tags_of(item.middle, item.minor), *said)
         if item.minor is None and item.middle in self._lexicon.classes:
             tags = (*tags, unclassified.minor_tag)
         return Vision(

@@ -4,7 +4,7 @@ import pytest
 
 from streaming.knowledge import load as load_knowledge
 from streaming.model.offline.lexicon import LexiconError, load, parse
-from streaming.model.offline.words import situations
+from streaming.knowledge.situations import situations
 
 MINIMAL = """
 version: "1"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.model.offline.jamo import BARRIER, NEAR, distance, find, letters
+from streaming.knowledge.jamo import BARRIER, NEAR, distance, find, letters
 
 hangul = st.text(
     st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3) | st.sampled_from("AZ09% "),
