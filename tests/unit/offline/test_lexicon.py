@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from streaming.knowledge import load as load_knowledge
-from streaming.model.offline.lexicon import LexiconError, load, parse
 from streaming.knowledge.situations import situations
+from streaming.model.offline.lexicon import LexiconError, load, parse
 
 MINIMAL = """
 version: "1"
