@@ -191,9 +191,10 @@ async def chat_world(
 ) -> AsyncIterator[World]:
     """The chat and images services on a database of their own, over the session's parts.
 
-    `changes` replaces environment variables, to point a part at nothing for example.
+    `changes` replaces environment variables, to point a part at nothing for example; what runs so
+    shares no database with a service that lacks nothing, whose relay would help out.
     """
-    url = parts.postgres_url("chat")
+    url = parts.postgres_url("chat_crippled" if changes else "chat")
     ports = PortBlock()
     changes = changes or {}
     environ = {

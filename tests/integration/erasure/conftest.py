@@ -12,6 +12,8 @@ import httpx
 import pytest_asyncio
 from eco2.auth.v1 import auth_service_pb2 as auth_pb
 from eco2.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from eco2.chat.v1 import chat_service_pb2 as chat_pb
+from eco2.chat.v1.chat_service_pb2_grpc import ChatServiceStub
 from eco2.images.v1 import images_service_pb2 as images_pb
 from eco2.images.v1.images_service_pb2_grpc import ImagesServiceStub
 from eco2.scan.v1 import scan_service_pb2 as scan_pb
@@ -23,6 +25,7 @@ from mesh.local.ephemeral import EphemeralParts
 from mesh.local.free_ports import PortBlock
 from services.auth.app import build as build_auth
 from services.character.app import build as build_character
+from services.chat.app import build as build_chat
 from services.images.app import build as build_images
 from services.runtime.context import ProcessContext
 from services.scan.app import build as build_scan
@@ -36,7 +39,7 @@ from tests.serving import migrated, serving
 
 Metadata = tuple[tuple[str, str], ...]
 
-SERVED = ("auth", "users", "character", "images", "scan")
+SERVED = ("auth", "users", "character", "images", "scan", "chat")
 
 
 @dataclass
@@ -67,6 +70,7 @@ class World:
         self.users: Any = UsersServiceStub(self.context.channel("users"))
         self.images: Any = ImagesServiceStub(self.context.channel("images"))
         self.scan: Any = ScanServiceStub(self.context.channel("scan"))
+        self.chat: Any = ChatServiceStub(self.context.channel("chat"))
 
     async def sign_in(self) -> Person:
         """Somebody new with a session."""
@@ -105,6 +109,16 @@ class World:
         )
         return str(answer.job_id)
 
+    async def talk(self, person: Person, chat_id: str, message: str, image_url: str = "") -> str:
+        """A message in a chat; the id of its turn."""
+        answer = await self.chat.SendMessage(
+            chat_pb.SendMessageRequest(
+                chat_id=chat_id, message=message, image_url=image_url or None
+            ),
+            metadata=(*person.metadata, ("x-idempotency-key", uuid.uuid4().hex)),
+        )
+        return str(answer.job_id)
+
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def world(parts: EphemeralParts) -> AsyncIterator[World]:
@@ -121,6 +135,7 @@ async def world(parts: EphemeralParts) -> AsyncIterator[World]:
     await ensure_topics(parts.kafka_bootstrap)
     builders = (
         build_auth, build_users, build_character, build_images, build_scan,
+        build_chat,
         build_ownership, build_points, build_erasure,
     )  # fmt: skip
     database = await asyncpg.connect(url)

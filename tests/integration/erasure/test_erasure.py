@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from eco2.chat.v1 import chat_pb2
+from eco2.chat.v1 import chat_service_pb2 as chat_pb
 from eco2.pipeline.v1 import identity_events_pb2, reward_granted_pb2
 from eco2.scan.v1 import scan_pb2
 from eco2.scan.v1 import scan_service_pb2 as scan_pb
@@ -43,7 +45,8 @@ class Life:
 
     person: Person
     ended: str
-    running: str
+    running: list[str]
+    """Jobs that have not ended."""
     object_keys: list[str]
     texts: list[str]
 
@@ -67,7 +70,7 @@ async def points(world: World, person: Person) -> int:
 
 
 async def live(world: World) -> Life:
-    """Sign in, fill in the profile, scan twice, correct, earn."""
+    """Sign in, fill in the profile, scan twice, correct, earn, talk."""
     person, mark = await world.sign_in(), uuid.uuid4().hex
     phone = f"010-{int(mark[:6], 16) % 10_000:04d}-{int(mark[6:12], 16) % 10_000:04d}"
     await world.users.UpdateMe(
@@ -105,6 +108,7 @@ async def live(world: World) -> Life:
         ProgressEvent(job_id=running, stage="vision", status="started"),
     )
     await Checkpoints(redis).put(running, "vision", mark.encode())
+    talks = await talk(world, person, mark, photos[1].cdn_url)
     producer = await shared_producer(world.context)
     await producer.send(REWARD_GRANTED, person.user_id, reward(person.user_id, ended))
 
@@ -113,8 +117,34 @@ async def live(world: World) -> Life:
 
     await until(earned, within_seconds=30)
     texts = [person.user_id, person.provider_user_id, person.session_id, mark, phone, ended,
-             running, *(photo.key for photo in photos)]  # fmt: skip
-    return Life(person, ended, running, [photo.key for photo in photos], texts)
+             running, *talks, *(photo.key for photo in photos)]  # fmt: skip
+    return Life(person, ended, [running, *talks[1:]], [photo.key for photo in photos], texts)
+
+
+async def talk(world: World, person: Person, mark: str, image_url: str) -> list[str]:
+    """A deleted chat and one that goes on; an answered turn, one that runs and one that waits."""
+    jobs = []
+    for number in range(2):
+        chat = await world.chat.CreateChat(
+            chat_pb.CreateChatRequest(title=f"제목 {mark}"), metadata=person.metadata
+        )
+        jobs = [await world.talk(person, chat.id, f"{n} {mark}", image_url) for n in range(3)]
+        answer = chat_pb2.AssistantAnswer(
+            content=f"답 {mark}", intent="waste", metadata_json=json.dumps({"a": mark}),
+            summary=f"요약 {mark}", summarised_messages=1,
+        )  # fmt: skip
+        await world.chat.AppendTurn(chat_pb.AppendTurnRequest(job_id=jobs[0], answer=answer))
+        await world.chat.ParkTurn(
+            chat_pb.ParkTurnRequest(
+                job_id=jobs[2], round=1, input_type="location", question=f"어디? {mark}",
+                state=mark.encode(), wait_seconds=3600,
+            )
+        )  # fmt: skip
+        if number == 0:
+            await world.chat.DeleteChat(
+                chat_pb.DeleteChatRequest(chat_id=chat.id), metadata=person.metadata
+            )
+    return jobs
 
 
 async def stored(world: World) -> set[str]:
@@ -138,7 +168,8 @@ async def test_nothing_of_a_deleted_user_is_left(world: World) -> None:
     redis = world.context.redis()
     before = await in_tables(world.database, gone.texts)
     assert set(before) >= {
-        "auth.login_audits", "auth.sessions", "images.uploads", "scan.corrections",
+        "auth.login_audits", "auth.sessions", "chat.chats", "chat.idempotency_keys",
+        "chat.messages", "chat.turns", "images.uploads", "scan.corrections",
         "scan.idempotency_keys", "scan.jobs", "users.accounts", "users.point_entries",
         "users.social_accounts", "users.user_characters",
     }  # fmt: skip  # the search finds what is there
@@ -155,11 +186,12 @@ async def test_nothing_of_a_deleted_user_is_left(world: World) -> None:
 
     await until(nowhere, within_seconds=30)
     assert not set(gone.object_keys) & await stored(world)
-    # Of the job that was being worked on a mark stays for an hour that names nobody.
-    mark = keys.state(gone.running)
-    assert await in_redis(redis, gone.texts) == {mark: [gone.running]}
-    assert set(await redis.hgetall(mark)) == {b"ended", b"erased"}
-    assert 0 < await redis.ttl(mark) <= 3600
+    # Of the jobs that were being worked on marks stay for an hour that name nobody.
+    marks = {keys.state(job_id): [job_id] for job_id in gone.running}
+    assert await in_redis(redis, gone.texts) == marks
+    for mark in marks:
+        assert set(await redis.hgetall(mark)) == {b"ended", b"erased"}
+        assert 0 < await redis.ttl(mark) <= 3600
 
     assert await in_tables(world.database, other.texts) == others
     assert set(other.object_keys) <= await stored(world)
@@ -266,3 +298,17 @@ async def test_without_redis_the_rows_stay_for_the_next_attempt(
     assert (await world.scan.EraseUser(request)).erased == 2
     await nowhere.aclose()
     await database.close()
+
+
+async def test_chats_can_be_erased_again_and_at_once(world: World) -> None:
+    person = await world.sign_in()
+    chat = await world.chat.CreateChat(chat_pb.CreateChatRequest(), metadata=person.metadata)
+    for number in range(5):
+        await world.talk(person, chat.id, f"{number}")
+    request = chat_pb.EraseUserRequest(user_id=person.user_id)
+    answers = await asyncio.gather(*(world.chat.EraseUser(request) for _ in range(4)))
+    # the chat, and of each message its row, its turn, its key, and its record if it was not sent
+    assert 1 + 5 * 3 <= sum(answer.erased for answer in answers) <= 1 + 5 * 4
+    assert (await world.chat.EraseUser(request)).erased == 0
+    async with Refused("CHAT_NOT_FOUND"):
+        await world.talk(person, chat.id, "아직 있나요?")
