@@ -200,7 +200,7 @@ async def chat_world(
     environ = {
         **parts.environ,
         **await migrated(url),
-        **ports.table(("images", "chat")),
+        **ports.table(("images", "chat", "scan")),
         "ECO2_REDIS_URL": parts.redis_url,
         "ECO2_KAFKA_BOOTSTRAP": parts.kafka_bootstrap,
         "ECO2_S3_ENDPOINT": parts.s3_endpoint,
