@@ -9,8 +9,8 @@ PYTHON := $(ENV)/python
 ECO2 := $(ENV)/eco2
 PYTEST_ARGS ?=
 
-.PHONY: help setup installed demo up down status doctor test lint types imports protos pytest gen drift lock \
-	bench-scan bench-authz bench-reads bench-start bench-offline-vision clean clean-data
+.PHONY: help setup installed demo up down status doctor test browser lint types imports protos \
+	pytest gen drift lock bench-scan bench-authz bench-reads bench-start bench-offline-vision clean clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -36,7 +36,10 @@ status: installed ## Show the parts of the running stack
 doctor: installed ## Check everything the stack needs and say what to do
 	@$(ECO2) doctor
 
-test: setup lint pytest ## Everything that CI runs
+test: setup browser lint pytest ## Everything that CI runs
+
+browser: ## Install Chromium for the browser tests, where that is possible
+	@sh mesh/local/browser.sh
 
 lint: types imports protos drift ## Style, types, import rules, protos, generated code
 	@$(PYTHON) -m ruff format --check .

@@ -1,0 +1,1 @@
+"""What browsers do with the edge, tried in a real one."""
