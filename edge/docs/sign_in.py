@@ -1,8 +1,9 @@
 """The playground's sign-in: a real session of a local account, without a password.
 
-Exists outside production only. A page of another site can't use it: the request has to be JSON and
-to come from a page of this very host, and the host has to be this machine or an address, not a
-name that somebody may have pointed here (DNS rebinding).
+Exists outside production only, and is for this machine and its own network. A page of another site
+can't use it: the request has to be JSON and to come from a page of this very host, and the host has
+to be localhost or a private address, not a name that somebody may have pointed here (DNS
+rebinding).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from services.runtime.errors import DomainError
 from services.runtime.local_session import Issued
 
 REFRESH: Final = "s_refresh"
+CLIENT_ADDRESS: Final = "x-eco2-client-address"
+"""Set by the edge on every request."""
+
 MAX_BODY_BYTES: Final = 2048
 MAX_NAME: Final = 40
 
@@ -44,13 +48,15 @@ async def sign_in(
 
 
 def check_origin(headers: Mapping[str, str]) -> None:
-    """DomainError unless the request comes from a page of this host, and the host is a local one.
+    """DomainError unless the request comes from a page of this host, from nearby.
 
-    Browsers send Origin with every POST; who sends none is no page.
+    Browsers send Origin with every POST; who sends none is no page. The edge says whom the request
+    comes from, and overwrites what a client says about it.
     """
     host = headers.get("host", "")
     own = f"{headers.get('x-forwarded-proto', 'http')}://{host}"
-    if headers.get("origin") != own or not _is_local(host):
+    near = _is_private(headers.get(CLIENT_ADDRESS, "")) and _is_local(host)
+    if headers.get("origin") != own or not near:
         raise DomainError(
             ErrorReason.ERROR_REASON_ORIGIN_NOT_ALLOWED,
             "the playground's sign-in is for its own page on this machine",
@@ -79,13 +85,15 @@ def name_in(content_type: str, body: bytes) -> str:
 
 def _is_local(host: str) -> bool:
     name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+    return name == "localhost" or name.endswith(".localhost") or _is_private(name)
+
+
+def _is_private(address: str) -> bool:
+    """Whether it is an address of this machine or of a private network."""
     try:
-        ipaddress.ip_address(name)
+        return ipaddress.ip_address(address).is_private
     except ValueError:
         return False
-    return True
 
 
 def _cookie(name: str, value: str, max_age: float) -> str:

@@ -23,6 +23,7 @@ from services.cli.app_client import AppClient
 from services.cli.demo import SAMPLE
 from services.runtime.ports import HOST
 from tests.browser import chromium
+from tests.wait import until
 
 pytestmark = pytest.mark.stack
 
@@ -67,9 +68,14 @@ class Wire:
     """Port of the edge on this machine."""
     port: int = 0
     open: set[asyncio.StreamWriter] = field(default_factory=set)
+    down: bool = False
+    """Whether new connections are broken off as well."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one connection on until an end closes it."""
+        if self.down:
+            writer.transport.abort()
+            return
         behind, out = await asyncio.open_connection(HOST, self.target)
         self.open |= {writer, out}
         try:
@@ -309,6 +315,25 @@ async def test_event_stream_that_is_cut_goes_on_where_it_was(
     front.wire.cut()
     await watched(front)
     assert await front.page.evaluate("window.opened") == 2
+
+
+async def test_event_stream_goes_on_at_another_bridge(
+    front: Front, stack: EphemeralStack, token: str
+) -> None:
+    """The bridge is killed while the network is away; the one after it has never seen the page."""
+    await front.sign_in(token)
+    await front.page.evaluate(WATCH, front.api + await submitted(stack, token))
+    await front.page.wait_for_function("window.seen.some((event) => event.name === 'vision')")
+    front.wire.down = True
+    front.wire.cut()
+    killed = stack.kill("progress")
+    await until(
+        lambda: stack.status("progress").state == "ready" and stack.pid("progress") != killed,
+        within_seconds=30,
+        what="the bridge again",
+    )
+    front.wire.down = False
+    await watched(front)
 
 
 async def test_event_stream_without_a_session_is_closed_for_good(front: Front) -> None:

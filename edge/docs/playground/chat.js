@@ -13,6 +13,8 @@ const LABELS = {
   general: "생각하는 중", aggregator: "내용을 모으는 중", feedback: "내용을 확인하는 중", summarize: "대화를 정리하는 중",
   answer: "답을 쓰는 중",
 };
+const POLL_MS = 3000;
+const POLLS = 100;
 const $ = (id) => document.getElementById(id);
 
 let chat = null;
@@ -63,6 +65,17 @@ function ask(job, data) {
   $("asked").hidden = false;
 }
 
+// The answer as the chat holds it, for when the stream is lost; asked for as the app does.
+async function poll() {
+  for (let left = POLLS; left > 0; left -= 1) {
+    const { messages } = await call("chat", "GET", `/api/v1/chat/${chat}?limit=5`);
+    const newest = messages.at(-1);
+    if (newest?.role === "assistant") return newest.content;
+    await new Promise((wake) => setTimeout(wake, POLL_MS));
+  }
+  throw new Error("답을 받지 못했어요.");
+}
+
 async function send(message) {
   bubble("user", message);
   const shown = bubble("assistant status", "보내는 중");
@@ -94,9 +107,9 @@ async function send(message) {
       } else if (LABELS[name] && !text) {
         shown.textContent = `${LABELS[name]}…`;
       }
-    });
-    if (ended.status !== "completed") throw new Error(ended.message || "답을 만들지 못했어요.");
-    text = ended.result.answer;
+    }).catch(() => null);
+    if (ended && ended.status !== "completed") throw new Error(ended.message || "답을 만들지 못했어요.");
+    text = ended ? ended.result.answer : await poll();
     write();
   } catch (error) {
     shown.className = "assistant failed";
