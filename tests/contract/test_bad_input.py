@@ -133,7 +133,7 @@ async def test_wrong_verb_is_405_with_allow(edge: Edge, verb: str, path: str, al
 
 @pytest.mark.parametrize("signed_in", [False, True])
 @pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/v1", "/api/v1/unknown", "/api/v1/users/me/nothing", "/index.html"]
+    "path", ["/api", "/api/v1", "/api/v1/unknown", "/api/v1/users/me/nothing", "/index.html"]
 )
 async def test_unknown_path_is_404_for_everybody(edge: Edge, path: str, signed_in: bool) -> None:
     headers = app(edge) if signed_in else {"origin": ORIGIN}
