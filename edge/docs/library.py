@@ -60,7 +60,9 @@ def library(
             document = json.loads((OPENAPI / f"{page.name}.json").read_text(encoding="utf-8"))
             made[page.path] = Content(_compact(as_30(document)), "json")
         elif page.kind == "docs":
-            made[page.path] = Content(_docs_page(table, page.name).encode(), "html", DOCS_POLICY)
+            made[page.path] = Content(
+                _docs_page(table, page.name, settings).encode(), "html", DOCS_POLICY
+            )
         elif page.kind == "asset":
             folder = swagger if page.name in SWAGGER_FILES else _HERE / "static"
             made[page.path] = _file(folder / page.name)
@@ -89,8 +91,13 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _docs_page(table: RouteTable, name: str) -> str:
+def _docs_page(table: RouteTable, name: str, settings: DocsSettings) -> str:
     """The documentation page of a domain, or of all of them."""
+    hint = (
+        ' · sign in at the <a href="/">playground</a>, and “Try it out” uses that session'
+        if settings.playground_served
+        else ""
+    )
     domains = prefixes(table)
     links = "".join(
         f'<a href="{docs_path(prefix)}"{_current(domain == name)}>{domain}</a>'
@@ -116,7 +123,8 @@ def _docs_page(table: RouteTable, name: str) -> str:
         '<body><header><a class="brand" href="/docs">eco2 API</a>'
         f'<nav aria-label="Documents"><a href="/docs"{_current(name == MERGED)}>all</a>{links}'
         "</nav></header>\n"
-        f'<p class="document">OpenAPI 3.1: <a href="{document}">{document}</a>{also}</p>{index}\n'
+        f'<p class="document">OpenAPI 3.1: <a href="{document}">{document}</a>{also}{hint}</p>'
+        f"{index}\n"
         f'<main id="swagger-ui" data-document="/docs/rendered/{name}.json"></main>\n'
         "<noscript>The operations are drawn by a script; the document is linked above.</noscript>\n"
         '<script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/docs.js"></script>\n'

@@ -10,6 +10,7 @@ from playwright.async_api import expect
 from edge.docs.pages import Page, pages
 from services.runtime.routes import DESCRIPTOR, table
 from tests.browser.conftest import Watched
+from tests.browser.test_playground import sign_in
 
 pytestmark = pytest.mark.stack
 
@@ -44,6 +45,15 @@ async def test_operation_can_be_tried_out(watched: Watched) -> None:
     await block.locator("button.execute").click()
     answer = block.locator(".live-responses-table tbody .response-col_status")
     await expect(answer).to_contain_text("200")
+
+
+async def test_session_of_the_playground_is_used(watched: Watched) -> None:
+    await sign_in(watched.page, "browser-docs")
+    await watched.page.get_by_role("link", name="API 문서").first.click()
+    block = watched.page.locator("#operations-users-users_GetMe")
+    await block.locator(".opblock-summary-control").click()
+    await block.locator("button.execute").click()
+    await expect(block.locator(".live-responses-table tbody")).to_contain_text("browser-docs")
 
 
 async def test_example_of_a_request_is_filled_in(watched: Watched) -> None:

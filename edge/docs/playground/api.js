@@ -3,10 +3,11 @@
 import { noteCall } from "/playground/calls.js";
 
 export class ApiError extends Error {
-  constructor(status, document) {
-    const details = document?.details ?? [];
+  constructor(panel, status, answer) {
+    const details = answer?.details ?? [];
     const of = (type) => details.find((detail) => detail["@type"]?.endsWith(type));
     super(of("LocalizedMessage")?.message ?? (status ? `요청이 거절되었어요 (${status}).` : "서버에 연결할 수 없어요."));
+    this.panel = panel;
     this.status = status;
     this.reason = of("ErrorInfo")?.reason ?? "";
   }
@@ -30,7 +31,7 @@ async function send(panel, method, url, options) {
     return answer;
   } catch {
     note.answered("끊김");
-    throw new ApiError(0);
+    throw new ApiError(panel, 0);
   }
 }
 
@@ -54,7 +55,7 @@ export async function call(panel, method, url, options = {}) {
   } catch {
     // what is no JSON is no answer of ours
   }
-  if (!answer.ok) throw new ApiError(answer.status, document);
+  if (!answer.ok) throw new ApiError(panel, answer.status, document);
   return document;
 }
 
@@ -95,7 +96,7 @@ export function follow(panel, url, names, on) {
         if (data.error !== "timeout") close(resolve, { ...data, status: "failed" });
       } else if (source.readyState === EventSource.CLOSED) {
         note.answered("끊김");
-        close(reject, new ApiError(0));
+        close(reject, new ApiError(panel, 0));
       }
     });
   });

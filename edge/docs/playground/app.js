@@ -12,7 +12,8 @@ const $ = (id) => document.getElementById(id);
 
 let hiding = 0;
 export function fail(error) {
-  $("alert").textContent = error.reason ? `${error.message} (${error.reason})` : error.message;
+  const panel = error.panel && error.status !== 401 ? `${$(`${error.panel}-title`).textContent}: ` : "";
+  $("alert").textContent = `${panel}${error.message}${error.reason ? ` (${error.reason})` : ""}`;
   $("alert").hidden = false;
   clearTimeout(hiding);
   hiding = setTimeout(() => { $("alert").hidden = true; }, SECONDS_SHOWN * 1000);

@@ -66,7 +66,7 @@ async function poll(url) {
     }
     await new Promise((wake) => setTimeout(wake, POLL_MS));
   }
-  throw new ApiError(0);
+  throw new ApiError("scan", 0);
 }
 
 async function scan() {
