@@ -265,14 +265,7 @@ def _event_stream(source: Source, schemas: Schemas, route: Route, template: str)
         _parameter(schemas, request, name, "path" if name in variables else "query")
         for name in fields
     ]
-    operation["parameters"].append(
-        {
-            "name": "Last-Event-ID",
-            "in": "header",
-            "description": "Id of the last event seen; what came after it is replayed.",
-            "schema": {"type": "string", "maxLength": 64},
-        }
-    )
+    operation["parameters"] += openapi_events.resumption(template)
     operation["responses"] = {
         "200": openapi_events.success(_overlay(), template),
         **refusals([*named_reasons(comment), *ANY_REASONS], session=route.access == "session"),

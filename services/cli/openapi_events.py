@@ -22,6 +22,28 @@ def stream_domain(template: str) -> str:
     return word if word in STAGES else "scan"
 
 
+def resumption(template: str) -> list[Json]:
+    """Parameters that say what a client has seen."""
+    found: list[Json] = [
+        {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "Id of the last event seen; what came after it is replayed.",
+            "schema": {"type": "string", "maxLength": 64},
+        }
+    ]
+    if NEEDS_INPUT in STAGES[stream_domain(template)]:
+        found.append(
+            {
+                "name": "last_token_seq",
+                "in": "query",
+                "description": "`seq` of the last token seen, for who knows no id: later ones follow.",
+                "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+            }
+        )
+    return found
+
+
 def success(overlay: Mapping[str, Any], template: str) -> Json:
     """The 200 of an event path; its texts and its example stand in the overlay."""
     domain = stream_domain(template)
