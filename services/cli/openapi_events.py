@@ -37,7 +37,7 @@ def resumption(template: str) -> list[Json]:
             {
                 "name": "last_token_seq",
                 "in": "query",
-                "description": "`seq` of the last token seen, for who knows no id: later ones follow.",
+                "description": "`seq` of the last token seen; later ones follow.",
                 "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
             }
         )
