@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh.local.layout import GROUPS, Group
+from mesh.local.layout import GROUPS, Group, own_origins
 from mesh.local.parts import kafka
 from mesh.local.paths import REPOSITORY
 from services.runtime.ports import DEFAULT_PORTS
@@ -63,8 +63,11 @@ def test_only_the_edge_and_the_s3_api_are_published(services: dict[str, Any]) ->
     assert all("ports" not in services[name] for name in services if name != "net")
 
 
-def test_uploads_are_allowed_from_every_origin_of_the_app(services: dict[str, Any]) -> None:
+def test_uploads_are_allowed_from_every_origin_of_the_app_and_from_the_playground(
+    services: dict[str, Any],
+) -> None:
     patterns = services["s3proxy"]["environment"]["S3PROXY_CORS_ALLOW_ORIGINS"].split()
-    for origin in RuntimeSettings.model_fields["cors_origins"].default:
+    app = RuntimeSettings.model_fields["cors_origins"].default
+    for origin in (*app, *own_origins({})):
         assert any(re.fullmatch(pattern, origin) for pattern in patterns), origin
     assert not any(re.fullmatch(pattern, "https://growbin.app.evil") for pattern in patterns)
