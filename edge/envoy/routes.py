@@ -7,7 +7,7 @@ literal templates stand first and the catch-alls last.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
@@ -110,12 +110,10 @@ def _routes(settings: EdgeSettings, table: RouteTable) -> Iterator[Json]:
     )
     del ping["typed_per_filter_config"][EXT_AUTHZ]
     yield ping
-    # Literal paths, before templates such as /api/v1/auth/{provider}.
-    for page in pages(table, playground=settings.playground_served).values():
-        yield _page(page)
-        yield _answer(
-            {"path": page.path}, f"other verbs of {page.path}", 405, allow=", ".join(page.verbs)
-        )
+    served = pages(table, playground=settings.playground_served).values()
+    # Before the templates that would take them, such as /api/v1/auth/{provider}; the others last,
+    # because Envoy tries one route after the other and most requests are for the API.
+    yield from _pages(page for page in served if table.allowed_verbs(page.path))
     yield from (_event_stream(template) for template in table.sse_templates())
     bound = [r for r in table.routes if r.path is not None and r.access != "internal"]
     for route in sorted(bound, key=lambda r: r.path.precedence if r.path else ()):
@@ -126,6 +124,7 @@ def _routes(settings: EdgeSettings, table: RouteTable) -> Iterator[Json]:
             native.setdefault(route.rpc, route)
     yield from (_native(settings, route) for route in native.values())
     yield _pictures(settings)
+    yield from _pages(page for page in served if not table.allowed_verbs(page.path))
     yield from _other_verbs(table)
     yield _answer({"prefix": "/"}, "not-found", 404)
 
@@ -222,14 +221,21 @@ def _event_stream(template: str) -> Json:
     }
 
 
-def _page(page: Page) -> Json:
+def _pages(served: Iterable[Page]) -> Iterator[Json]:
     """Documentation, health, the playground: for everybody, from the docs server."""
-    return {
-        "name": f"page {page.path}",
-        "match": {"path": page.path, **_verb(*page.verbs)},
-        "route": {"cluster": DOCS, "timeout": PAGE_TIMEOUT, "retry_policy": _retry_unsent()},
-        "typed_per_filter_config": {EXT_AUTHZ: _DISABLED, LUA: _DISABLED, TRANSCODER: _DISABLED},
-    }
+    for page in served:
+        yield {
+            "name": f"page {page.path}",
+            "match": {"path": page.path, **_verb(*page.verbs)},
+            "route": {"cluster": DOCS, "timeout": PAGE_TIMEOUT, "retry_policy": _retry_unsent()},
+            "typed_per_filter_config": {
+                EXT_AUTHZ: _DISABLED,
+                LUA: _DISABLED,
+                TRANSCODER: _DISABLED,
+            },
+        }
+        verbs = ", ".join(page.verbs)
+        yield _answer({"path": page.path}, f"other verbs of {page.path}", 405, allow=verbs)
 
 
 def _pictures(settings: EdgeSettings) -> Json:
