@@ -1,6 +1,6 @@
 // A question, and its answer as it is written.
 
-import { call, follow } from "/playground/api.js";
+import { call, follow, upload } from "/playground/api.js";
 import { fail } from "/playground/app.js";
 import { render } from "/playground/markdown.js";
 import { middle } from "/playground/places.js";
@@ -76,8 +76,14 @@ async function poll() {
   throw new Error("답을 받지 못했어요.");
 }
 
-async function send(message) {
-  bubble("user", message);
+async function send(message, photo, place) {
+  const asked = bubble("user", message);
+  if (photo) {
+    const picture = document.createElement("img");
+    picture.src = URL.createObjectURL(photo);
+    picture.alt = "보낸 사진";
+    asked.append(picture);
+  }
   const shown = bubble("assistant status", "보내는 중");
   let text = "";
   let last = 0;
@@ -88,8 +94,10 @@ async function send(message) {
   };
   try {
     chat ??= (await call("chat", "POST", "/api/v1/chat")).id;
-    const json = { message };
-    if ($("with-place").checked) json.user_location = middle();
+    const json = {};
+    if (message) json.message = message;
+    if (photo) json.image_url = await upload("chat", "chat", photo);
+    if (place) json.user_location = place;
     const turn = await call("chat", "POST", `/api/v1/chat/${chat}/messages`, { json });
     const names = [...Object.keys(LABELS), "needs_input", "token", "token_recovery"];
     const ended = await follow("chat", turn.stream_url, names, (name, data) => {
@@ -123,12 +131,15 @@ export function start() {
   $("chat-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const message = $("message").value.trim();
-    if (!message) return;
+    const photo = $("chat-photo").files[0];
+    const place = $("with-place").checked ? middle() : null;
+    if (!message && !photo) return;
     const press = $("chat-form").querySelector("button");
     press.disabled = true;
     $("message").value = "";
+    $("chat-photo").value = "";
     try {
-      await send(message);
+      await send(message, photo, place);
     } catch (error) {
       fail(error);
     } finally {
