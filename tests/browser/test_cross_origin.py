@@ -31,6 +31,9 @@ APP = "https://localhost:5173"
 STRANGER = "https://localhost:5999"
 """An origin of the same site that is not in the list."""
 
+INSECURE = "http://localhost:3000"
+"""An origin of the list whose scheme is not the API's: another site, as browsers see it."""
+
 PAGE = b"<!doctype html><meta charset=utf-8><title>app</title>"
 
 FETCH = """async ([url, options]) => {
@@ -163,8 +166,10 @@ async def running(stack: EphemeralStack) -> AsyncIterator[Front]:
     trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trust.load_cert_chain(tls.certificate(folder), tls.key(folder))
     site = await asyncio.start_server(_page, HOST, 0, ssl=trust)
-    number = site.sockets[0].getsockname()[1]
-    rules = ",".join(f"MAP localhost:{at} {HOST}:{number}" for at in (5173, 5999))
+    plain = await asyncio.start_server(_page, HOST, 0)
+    number, plain_number = (server.sockets[0].getsockname()[1] for server in (site, plain))
+    where = {5173: number, 5999: number, 3000: plain_number}
+    rules = ",".join(f"MAP localhost:{at} {HOST}:{real}" for at, real in where.items())
     wire = Wire(stack.port("edge_https"))
     async with serving(wire), async_playwright() as playwright:
         browser = await chromium.launch(playwright, [f"--host-resolver-rules={rules}"])
@@ -174,6 +179,7 @@ async def running(stack: EphemeralStack) -> AsyncIterator[Front]:
         yield Front(context, page, wire)
         await browser.close()
     site.close()
+    plain.close()
 
 
 @pytest.fixture
@@ -276,6 +282,17 @@ async def test_a_stranger_reads_nothing_and_cannot_sign_a_browser_in(
     assert await front.context.cookies() == []
     await stranger.close()
     assert (await front.fetch("/docs"))["status"] == 200
+
+
+async def test_page_of_another_scheme_is_another_site(front: Front, token: str) -> None:
+    """SameSite counts the scheme: a page over http gets no cookies sent to an API over https."""
+    await front.sign_in(token)
+    page = await front.context.new_page()
+    await page.goto(INSECURE)
+    answer = await front.fetch("/api/v1/users/me", page)
+    assert (answer["status"], "TOKEN_MISSING" in answer["text"]) == (401, True)
+    await page.close()
+    assert (await front.fetch("/api/v1/users/me"))["status"] == 200
 
 
 async def submitted(stack: EphemeralStack, token: str) -> str:
