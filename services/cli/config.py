@@ -16,6 +16,7 @@ MODELS: Final[dict[str, str]] = {
     "objectstore": "services.runtime.objectstore:ObjectStoreSettings",
     "auth": "services.auth.settings:AuthSettings",
     "oauth": "services.auth.oauth_settings:OAuthSettings",
+    "character": "services.character.settings:CharacterSettings",
     "images": "services.images.settings:ImagesSettings",
     "scan": "services.scan.settings:ScanSettings",
     "authz": "edge.authz.settings:AuthzSettings",

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("services.cli.token:token", "Issue a real session for local use."),
     "sessions": ("services.cli.sessions:app", "Show the sessions of a user and end them."),
     "keys": ("services.cli.keys:app", "Show and rotate the keys that sign tokens."),
+    "characters": ("services.cli.characters:app", "Check and change the catalogue of characters."),
     "serve": ("services.cli.run:serve", "Serve domains or edge servers in this process."),
     "work": ("services.cli.run:work", "Run pipeline stages or workers in this process."),
     "migrate": ("services.cli.migrate:migrate", "Bring every schema up to date."),

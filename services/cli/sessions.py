@@ -9,7 +9,7 @@ import typer
 from eco2.auth.v1 import auth_service_pb2 as pb
 from eco2.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 
-from services.cli.auth_client import call, table
+from services.cli.domain_client import call, table
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Show the sessions of a user and end them."

@@ -8,6 +8,7 @@ segments, percent-encoding, queries and fragments all differ from the one accept
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from dataclasses import dataclass
@@ -15,12 +16,18 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 CHANNELS: Final = ("chat", "scan", "my", "generated")
-"""What images are for; ``generated`` ones are made by the backend."""
+"""What images are for. The backend makes ``generated`` ones, and may use other words."""
 
 FALLBACK_EXTENSION: Final = "bin"
 
 _EXTENSION: Final = re.compile(r"[a-z0-9]{1,10}")
-_KEY: Final = re.compile(rf"({'|'.join(CHANNELS)})/([0-9a-f]{{32}})\.([a-z0-9]{{1,10}})")
+_KEY: Final = re.compile(r"([a-z][a-z0-9-]{0,31})/([0-9a-f]{32})\.([a-z0-9]{1,10})")
+_EXTENSIONS: Final = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/gif": "gif",
+}
 _MAX_HOST: Final = 253
 """Longest DNS name (RFC 1035 §2.3.4)."""
 
@@ -50,6 +57,16 @@ class ImageKey:
     def new(cls, channel: str, filename: str, unique: uuid.UUID) -> Self:
         """Key for a file to be uploaded; only the extension of `filename` is used."""
         return cls(channel, unique.hex, extension_of(filename))
+
+    @classmethod
+    def of_content(
+        cls, channel: str, content_type: str, data: bytes, owner: uuid.UUID | None
+    ) -> Self:
+        """Key of a picture by what it is and whose: the same for the same picture."""
+        digest = hashlib.blake2b(digest_size=16, key=b"" if owner is None else owner.bytes)
+        digest.update(f"{channel}\0".encode())
+        digest.update(data)
+        return cls(channel, digest.hexdigest(), _EXTENSIONS[content_type])
 
     @classmethod
     def parse(cls, text: str) -> Self:

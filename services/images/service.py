@@ -1,10 +1,11 @@
-"""ImagesService: hands out presigned uploads, confirms them, and inspects what was uploaded."""
+"""ImagesService: hands out presigned uploads, confirms them, and knows what was uploaded."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc.aio
@@ -12,28 +13,34 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from eco2.images.v1 import images_service_pb2, images_service_pb2_grpc
 from google.protobuf import json_format, struct_pb2
 
-from services.images import content_types
+from services.images import content_types, refusals
+from services.images.cleaning import Cleaner, NotAcceptedError, Original, Stored, bare, cleaned
 from services.images.keys import ForeignUrlError, ImageKey, key_of_url, url_of
+from services.images.picture import PictureError
 from services.images.settings import ImagesSettings
 from services.images.sniff import content_type_of
 from services.images.store import Upload, UploadStore
 from services.runtime import identity
+from services.runtime.cursor import Cursor
 from services.runtime.errors import DomainError
 from services.runtime.objectstore import (
-    Head,
+    ObjectChangedError,
     ObjectNotFoundError,
     ObjectStore,
     ObjectStoreUnavailableError,
+    ObjectTooLargeError,
 )
 
 if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
 
 REMEMBERED_KEYS: Final = 10_000
-"""Images known to be marked as used; about 2 MB. Marking again would only cost a round trip."""
+"""Images known to be clean and marked as used; about 3 MB."""
 
 ERASE_BATCH: Final = 500
 """Objects of a user that are deleted at a time."""
+
+DEFAULT_PAGE: Final = 20
 
 
 class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
@@ -43,7 +50,9 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
         self._store = store
         self._objects = objects
         self._settings = settings
-        self._used: OrderedDict[str, None] = OrderedDict()
+        self._cleaner = Cleaner(objects, settings.image_max_bytes)
+        self._used: OrderedDict[str, str] = OrderedDict()
+        """ETags of images in use, by key."""
 
     async def CreateUpload(
         self,
@@ -53,10 +62,10 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
         """Reserve a key and presign a PUT of the declared content type."""
         user_id = identity.require_user()
         if request.uploader_id and not _same_user(request.uploader_id, user_id):
-            raise _mismatch("uploader_id is not the caller")
+            raise refusals.mismatch("uploader_id is not the caller")
         content_type = request.content_type or content_types.DEFAULT
         if problem := content_types.objection(content_type):
-            raise _invalid("content_type", problem)
+            raise refusals.invalid("content_type", problem)
         key = ImageKey.new(request.channel, request.filename, uuid.uuid4())
         metadata = self._metadata(request.metadata)
         seconds = self._settings.upload_seconds
@@ -66,11 +75,11 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
         try:
             upload_url = await self._objects.presign_put(str(key), content_type, seconds)
         except ObjectStoreUnavailableError as error:
-            raise _storage_away(error) from error
+            raise refusals.storage_away(error) from error
         return images_service_pb2.CreateUploadResponse(
             key=str(key),
             upload_url=upload_url,
-            cdn_url=url_of(key, self._settings.cdn_base_url),
+            cdn_url=self._url(key),
             expires_in=seconds,
             required_headers={"Content-Type": content_type},
         )
@@ -85,35 +94,67 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
         try:
             key = ImageKey.parse(request.key)
         except ValueError:
-            raise _upload_not_found() from None
+            raise refusals.upload_not_found() from None
         upload = await self._store.pending(str(key))
         if upload is None:
-            raise _upload_not_found()
+            raise refusals.upload_not_found()
         if upload.channel != request.channel:
-            raise DomainError(
-                ErrorReason.ERROR_REASON_CHANNEL_MISMATCH,
-                "the upload belongs to another channel",
-                metadata={"channel": upload.channel},
-            )
+            raise refusals.wrong_channel(upload.channel)
         if upload.uploader_id != user_id:
-            raise _mismatch("the upload is somebody else's")
-        head = await self._head(str(key), missing=_incomplete("nothing has been uploaded"))
-        if _bare(head.etag) != _bare(request.etag):
-            raise _incomplete("the ETag is not that of the stored object")
-        if request.HasField("content_length") and request.content_length != head.size_bytes:
-            raise _incomplete("the length is not that of the stored object")
-        if not await self._store.finalize(str(key), _bare(head.etag)):
-            raise _upload_not_found()
+            raise refusals.mismatch("the upload is somebody else's")
+
+        def confirmed(original: Original) -> bool:
+            return original.etag == bare(request.etag) and (
+                not request.HasField("content_length")
+                or request.content_length == original.size_bytes
+            )
+
+        stored = await self._clean(
+            str(key), missing=refusals.incomplete("nothing has been uploaded"), accepts=confirmed
+        )
+        if not await self._store.finalize(str(key), stored.etag, stored.content_type):
+            raise refusals.upload_not_found()
         metadata = json_format.ParseDict(dict(upload.metadata), struct_pb2.Struct())
         return images_service_pb2.FinalizeUploadResponse(
             key=str(key),
             channel=upload.channel,
-            cdn_url=url_of(key, self._settings.cdn_base_url),
+            cdn_url=self._url(key),
             uploader_id=upload.uploader_id,
             metadata=metadata,
-            etag=_bare(head.etag),
-            content_type=upload.content_type,
+            etag=stored.etag,
+            content_type=stored.content_type,
         )
+
+    async def ListMyImages(
+        self,
+        request: images_service_pb2.ListMyImagesRequest,
+        context: Context,
+    ) -> images_service_pb2.ListMyImagesResponse:
+        """A page of the caller's pictures, newest first."""
+        user_id = identity.require_user()
+        scope, after = f"images:{user_id}", None
+        if request.cursor:
+            try:
+                after = Cursor.decode(request.cursor, scope)
+            except ValueError:
+                raise DomainError(
+                    ErrorReason.ERROR_REASON_INVALID_CURSOR, "cursor was not made by this list"
+                ) from None
+        limit = request.limit or DEFAULT_PAGE
+        channel = request.channel if request.HasField("channel") else None
+        rows = await self._store.images_of(uuid.UUID(user_id), channel, after, limit + 1)
+        response = images_service_pb2.ListMyImagesResponse()
+        for row in rows[:limit]:
+            response.images.add(
+                key=row.key,
+                channel=row.channel,
+                cdn_url=self._url(ImageKey.parse(row.key)),
+                content_type=row.content_type,
+            ).created_at.FromDatetime(row.created_at)
+        if len(rows) > limit:
+            last = rows[limit - 1]
+            response.next_cursor = Cursor(last.created_at, last.id).encode(scope)
+        return response
 
     async def InspectImage(
         self,
@@ -124,19 +165,58 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
         try:
             key = key_of_url(request.image_url, self._settings.cdn_base_url)
         except ForeignUrlError as error:
-            raise DomainError(
-                ErrorReason.ERROR_REASON_IMAGE_URL_NOT_ALLOWED,
-                str(error),
-                metadata={"host": error.host},
-            ) from None
-        head = await self._head(str(key), missing=_image_not_found())
-        content_type = self._accepted_type(head)
-        if str(key) not in self._used:
-            if not await self._store.use(str(key), key.channel, content_type):
-                raise _image_not_found()
-            self._remember(str(key))
+            raise refusals.foreign_url(error.host) from None
+        response = await self._inspected_before(str(key))
+        if response is not None:
+            return response
+        stored = await self._clean(str(key), missing=refusals.image_not_found())
+        if not await self._store.use(str(key), key.channel, stored.content_type):
+            raise refusals.image_not_found()
+        self._remember(str(key), stored.etag)
         return images_service_pb2.InspectImageResponse(
-            key=str(key), content_type=content_type, size_bytes=head.size_bytes
+            key=str(key), content_type=stored.content_type, size_bytes=stored.size_bytes
+        )
+
+    async def UploadBytes(
+        self,
+        request: images_service_pb2.UploadBytesRequest,
+        context: Context,
+    ) -> images_service_pb2.UploadBytesResponse:
+        """Store a picture of another service's making.
+
+        Its key is made of what it is, where it belongs and whose it is, so a call that is repeated
+        finds it stored. The record comes before the object: what a crash leaves half done is
+        swept like any upload that was not confirmed.
+        """
+        limit = self._settings.image_max_bytes
+        try:
+            picture = await cleaned(request.data, limit)
+        except PictureError as error:
+            raise refusals.no_picture(error, len(request.data), limit) from None
+        if picture.content_type != request.content_type.replace("/jpg", "/jpeg"):
+            raise refusals.type_mismatch(request.content_type, picture.content_type)
+        owner = uuid.UUID(request.uploader_id) if request.uploader_id else None
+        key = ImageKey.of_content(request.channel, picture.content_type, picture.data, owner)
+        state = await self._store.begin(
+            str(key),
+            key.channel,
+            owner,
+            picture.content_type,
+            seconds=self._settings.upload_seconds,
+        )
+        if state is None:
+            raise refusals.being_changed()
+        if state != "finalized":
+            try:
+                etag = await self._objects.put(str(key), picture.data, picture.content_type)
+            except ObjectStoreUnavailableError as error:
+                raise refusals.storage_away(error) from error
+            await self._store.finalize(str(key), bare(etag), picture.content_type)
+        return images_service_pb2.UploadBytesResponse(
+            key=str(key),
+            cdn_url=self._url(key),
+            content_type=picture.content_type,
+            size_bytes=len(picture.data),
         )
 
     async def EraseUser(
@@ -154,57 +234,74 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
             try:
                 await self._objects.delete(keys)
             except ObjectStoreUnavailableError as error:
-                raise _storage_away(error) from error
+                raise refusals.storage_away(error) from error
             await self._store.forget(keys)
             for key in keys:
                 self._used.pop(key, None)
             erased += len(keys)
         return images_service_pb2.EraseUserResponse(erased=erased)
 
-    def _accepted_type(self, head: Head) -> str:
-        """Content type of a usable image; DomainError for an empty, too large or other object."""
-        if head.size_bytes == 0:
-            raise DomainError(ErrorReason.ERROR_REASON_IMAGE_EMPTY, "the object has no content")
-        limit = self._settings.image_max_bytes
-        if head.size_bytes > limit:
-            raise DomainError(
-                ErrorReason.ERROR_REASON_IMAGE_TOO_LARGE,
-                f"the image has {head.size_bytes} bytes, the limit is {limit}",
-                metadata={"size_bytes": str(head.size_bytes), "limit_bytes": str(limit)},
-            )
-        content_type = content_type_of(head.start)
-        if content_type is None:
-            raise DomainError(
-                ErrorReason.ERROR_REASON_IMAGE_TYPE_UNSUPPORTED,
-                "the bytes are not a JPEG, PNG, WebP or GIF image",
-                metadata={"detected": "unknown"},
-            )
-        return content_type
-
-    async def _head(self, key: str, *, missing: DomainError) -> Head:
+    async def _inspected_before(self, key: str) -> images_service_pb2.InspectImageResponse | None:
+        """What an image is, from its first bytes, if it is the one that this process has seen."""
+        etag = self._used.get(key)
+        if etag is None:
+            return None
         try:
-            return await self._objects.head_and_sniff(key)
+            head = await self._objects.head_and_sniff(key)
+        except ObjectNotFoundError:
+            raise refusals.image_not_found() from None
+        except ObjectStoreUnavailableError as error:
+            raise refusals.storage_away(error) from error
+        content_type = content_type_of(head.start)
+        if bare(head.etag) != etag or content_type is None:
+            return None
+        return images_service_pb2.InspectImageResponse(
+            key=key, content_type=content_type, size_bytes=head.size_bytes
+        )
+
+    async def _clean(
+        self,
+        key: str,
+        *,
+        missing: DomainError,
+        accepts: Callable[[Original], bool] = lambda _: True,
+    ) -> Stored:
+        """The stored picture, clean; DomainError when it can't be, or is not an accepted one."""
+        limit = self._settings.image_max_bytes
+        try:
+            return await self._cleaner.clean(key, accepts)
         except ObjectNotFoundError:
             raise missing from None
+        except NotAcceptedError:
+            raise refusals.incomplete("the ETag or the length is not that of the object") from None
+        except ObjectTooLargeError as error:
+            raise refusals.no_picture(error, error.size_bytes, limit) from None
+        except PictureError as error:
+            raise refusals.no_picture(error, 0, limit) from None
+        except ObjectChangedError:
+            raise refusals.being_changed() from None
         except ObjectStoreUnavailableError as error:
-            raise _storage_away(error) from error
+            raise refusals.storage_away(error) from error
 
     def _metadata(self, remarks: struct_pb2.Struct) -> dict[str, Any]:
         """The client's remarks; DomainError when they can't be stored or are too long."""
         try:
             metadata: dict[str, Any] = json_format.MessageToDict(remarks)
         except (ValueError, json_format.Error):  # infinite, or no number
-            raise _invalid("metadata", "must be JSON") from None
+            raise refusals.invalid("metadata", "must be JSON") from None
         text = json.dumps(metadata, ensure_ascii=False)
         limit = self._settings.upload_metadata_max_bytes
         if len(text.encode()) > limit:
-            raise _invalid("metadata", f"must be at most {limit} bytes of JSON")
+            raise refusals.invalid("metadata", f"must be at most {limit} bytes of JSON")
         if "\\u0000" in text.replace("\\\\", ""):
-            raise _invalid("metadata", "must not contain NUL characters")
+            raise refusals.invalid("metadata", "must not contain NUL characters")
         return metadata
 
-    def _remember(self, key: str) -> None:
-        self._used[key] = None
+    def _url(self, key: ImageKey) -> str:
+        return url_of(key, self._settings.cdn_base_url)
+
+    def _remember(self, key: str, etag: str) -> None:
+        self._used[key] = etag
         if len(self._used) > REMEMBERED_KEYS:
             self._used.popitem(last=False)
 
@@ -214,43 +311,3 @@ def _same_user(claimed: str, user_id: str) -> bool:
         return str(uuid.UUID(claimed)) == user_id
     except ValueError:
         return False
-
-
-def _bare(etag: str) -> str:
-    """An ETag without weakness mark and quotes, which clients keep or drop as they like."""
-    return etag.strip().removeprefix("W/").strip('"').lower()
-
-
-def _invalid(field: str, problem: str) -> DomainError:
-    return DomainError(
-        ErrorReason.ERROR_REASON_VALIDATION_FAILED,
-        f"{field} {problem}",
-        violations=[(field, problem)],
-    )
-
-
-def _mismatch(message: str) -> DomainError:
-    return DomainError(ErrorReason.ERROR_REASON_UPLOADER_MISMATCH, message)
-
-
-def _upload_not_found() -> DomainError:
-    return DomainError(ErrorReason.ERROR_REASON_UPLOAD_NOT_FOUND, "no pending upload has that key")
-
-
-def _incomplete(message: str) -> DomainError:
-    return DomainError(ErrorReason.ERROR_REASON_UPLOAD_INCOMPLETE, message)
-
-
-def _image_not_found() -> DomainError:
-    return DomainError(
-        ErrorReason.ERROR_REASON_IMAGE_NOT_FOUND, "nothing is stored under the image's URL"
-    )
-
-
-def _storage_away(error: ObjectStoreUnavailableError) -> DomainError:
-    return DomainError(
-        ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
-        f"the object storage is not available: {error}",
-        metadata={"dependency": "object storage"},
-        retry_after_seconds=1,
-    )

@@ -6,9 +6,12 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
+
+from services.runtime.cursor import Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,17 @@ class Upload:
     """UUID; empty for an object that was found in the bucket."""
     content_type: str
     metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """A picture in the list of a user."""
+
+    id: uuid.UUID
+    key: str
+    channel: str
+    content_type: str
+    created_at: datetime
 
 
 class UploadStore:
@@ -63,18 +77,71 @@ class UploadStore:
             json.loads(row["metadata"]),
         )
 
-    async def finalize(self, key: str, etag: str) -> bool:
+    async def begin(
+        self,
+        key: str,
+        channel: str,
+        uploader_id: uuid.UUID | None,
+        content_type: str,
+        *,
+        seconds: int,
+    ) -> str | None:
+        """Record that a picture of known content is about to be stored within so many seconds.
+
+        The state it is in now: ``pending``, or ``finalized`` when it is stored already; None while
+        it is being deleted.
+        """
+        state: str | None = await self._pool.fetchval(
+            """
+            INSERT INTO uploads (key, channel, uploader_id, content_type, expires_at)
+            VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
+            ON CONFLICT (key) DO UPDATE
+                SET state = CASE WHEN uploads.state = 'finalized' THEN 'finalized'
+                                 ELSE 'pending' END,
+                    expires_at = excluded.expires_at
+                WHERE uploads.state <> 'swept'
+            RETURNING state
+            """,
+            key,
+            channel,
+            uploader_id,
+            content_type,
+            float(seconds),
+        )
+        return state
+
+    async def finalize(self, key: str, etag: str, content_type: str) -> bool:
         """Turn a pending upload into a finalized one; False when it was no longer pending."""
         done = await self._pool.fetchval(
             """
-            UPDATE uploads SET state = 'finalized', etag = $2, finalized_at = now()
+            UPDATE uploads SET state = 'finalized', etag = $2, content_type = $3,
+                               finalized_at = now()
              WHERE key = $1 AND state = 'pending' AND expires_at > now()
             RETURNING true
             """,
             key,
             etag,
+            content_type,
         )
         return bool(done)
+
+    async def images_of(
+        self, uploader_id: uuid.UUID, channel: str | None, after: Cursor | None, limit: int
+    ) -> list[ImageRow]:
+        """Pictures of a user that were confirmed or used, newest first, after the cursor."""
+        where = ""
+        arguments: list[object] = [uploader_id, channel, limit]
+        if after is not None:
+            where = "AND (created_at, id) < ($4, $5)"
+            arguments += [after.created_at, after.row_id]
+        rows = await self._pool.fetch(
+            "SELECT id, key, channel, content_type, created_at FROM uploads "  # noqa: S608
+            "WHERE uploader_id = $1 AND (state = 'finalized' OR used_at IS NOT NULL) "
+            f"AND ($2::text IS NULL OR channel = $2) {where} "
+            "ORDER BY created_at DESC, id DESC LIMIT $3",
+            *arguments,
+        )
+        return [ImageRow(*row) for row in rows]
 
     async def use(self, key: str, channel: str, content_type: str) -> bool:
         """Note that an object is in use, so that it is kept; False when it is being deleted.
@@ -86,7 +153,8 @@ class UploadStore:
             INSERT INTO uploads (key, channel, content_type, state, expires_at, used_at)
             VALUES ($1, $2, $3, 'expired', now(), now())
             ON CONFLICT (key) DO UPDATE
-                SET used_at = CASE WHEN uploads.state <> 'swept' THEN now() END
+                SET used_at = CASE WHEN uploads.state <> 'swept' THEN now() END,
+                    content_type = excluded.content_type
                 WHERE uploads.used_at IS NULL
             RETURNING state
             """,

@@ -13,6 +13,7 @@ from services.runtime.outbox import Outbox
 from services.runtime.outbox_relay import Relay
 from services.users.points import Ledger
 from services.users.service import UsersService
+from services.users.starter import Starters
 from services.users.store import UserStore
 from streaming.kafka.outgoing import outbox_sender
 from streaming.kafka.producer import shared_producer
@@ -24,7 +25,10 @@ async def build(context: ProcessContext) -> Component:
     send = outbox_sender(await shared_producer(context))
     outbox = Outbox("users", pool, send)
     service = UsersService(
-        UserStore(pool, outbox), Ledger(pool), outbox.publish, context.channel("character")
+        UserStore(pool, outbox),
+        Ledger(pool),
+        outbox.publish,
+        Starters(context.channel("character")),
     )
     return Component(
         name="users",

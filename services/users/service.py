@@ -8,9 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import grpc.aio
-from eco2.character.v1 import character_service_pb2 as character_pb
-from eco2.character.v1.character_service_pb2_grpc import CharacterServiceStub
+import asyncpg
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from eco2.users.v1 import user_pb2
 from eco2.users.v1 import users_service_pb2 as pb
@@ -29,10 +27,9 @@ from services.users.profile import (
     given_nickname,
     ownership_id,
 )
+from services.users.starter import SOURCE, Starters
 from services.users.store import Account, Grant, Login, PhoneNumberTakenError, UserStore
 
-DEFAULT_SOURCE: Final = "default-onboard"
-DEFAULT_CHARACTER_SECONDS: Final = 3.0
 DEFAULT_PAGE: Final = 20
 
 
@@ -56,14 +53,13 @@ class UsersService(grpc_pb.UsersServiceServicer):
         store: UserStore,
         ledger: Ledger,
         publish: Callable[[Sequence[Entry]], Awaitable[object]],
-        character_channel: grpc.aio.Channel,
+        starters: Starters,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._publish = publish
-        self._characters = CharacterServiceStub(character_channel)
+        self._starters = starters
         self._chance = random.SystemRandom()
-        self._default: character_pb.Character | None = None
 
     async def GetMe(self, request: pb.GetMeRequest, context: Any) -> pb.GetMeResponse:
         """The caller's profile."""
@@ -137,8 +133,8 @@ class UsersService(grpc_pb.UsersServiceServicer):
         """The caller's characters, newest first."""
         user_id = identity.require_user()
         rows = await self._store.characters(user_id)
-        if not rows:  # every account has its first one
-            await self._account(user_id)
+        if not any(row["source"] == SOURCE for row in rows):
+            rows = await self._with_starter(user_id)
         response = pb.ListMyCharactersResponse()
         for row in rows:
             item = response.items.add(
@@ -162,18 +158,20 @@ class UsersService(grpc_pb.UsersServiceServicer):
         self, request: pb.GetOrCreateFromOAuthRequest, context: Any
     ) -> pb.GetOrCreateFromOAuthResponse:
         """The account of a provider's user."""
-        new_id = uuid.uuid4()
-        signed_in = await self._store.get_or_create(
-            provider=request.provider,
-            provider_user_id=request.provider_user_id,
-            email=request.email,
-            name=request.name,
-            nickname=given_nickname(request.nickname, self._chance),
-            profile_image_url=request.profile_image_url,
-            new_id=new_id,
-            starter=await self._starter(new_id),
-        )
-        await self._publish(signed_in.entries)
+        signed_in = await self._store.signed_in(request.provider, request.provider_user_id)
+        if signed_in is None:
+            new_id = uuid.uuid4()
+            signed_in = await self._store.create(
+                provider=request.provider,
+                provider_user_id=request.provider_user_id,
+                email=request.email,
+                name=request.name,
+                nickname=given_nickname(request.nickname, self._chance),
+                profile_image_url=request.profile_image_url,
+                new_id=new_id,
+                starter=await self._starters.grant(new_id, datetime.now(UTC)),
+            )
+            await self._publish(signed_in.entries)
         return pb.GetOrCreateFromOAuthResponse(
             user=_user(signed_in.account), created=signed_in.created
         )
@@ -181,6 +179,18 @@ class UsersService(grpc_pb.UsersServiceServicer):
     async def GetUser(self, request: pb.GetUserRequest, context: Any) -> pb.GetUserResponse:
         """An account."""
         return pb.GetUserResponse(user=_user(await self._account(request.user_id)))
+
+    async def GetCharacterOwnership(
+        self, request: pb.GetCharacterOwnershipRequest, context: Any
+    ) -> pb.GetCharacterOwnershipResponse:
+        """Whether a user has a character."""
+        known, acquired_at = await self._store.acquired(request.user_id, request.character_code)
+        if not known:
+            raise _no_such_user()
+        response = pb.GetCharacterOwnershipResponse(owned=acquired_at is not None)
+        if acquired_at is not None:
+            response.acquired_at.FromDatetime(acquired_at)
+        return response
 
     async def GrantCharacters(
         self, request: pb.GrantCharactersRequest, context: Any
@@ -204,25 +214,23 @@ class UsersService(grpc_pb.UsersServiceServicer):
             raise _no_such_user()
         return account
 
-    async def _starter(self, user_id: uuid.UUID) -> Grant:
-        """Grant of the default character, which the character domain names."""
-        if self._default is None:
-            answer = await self._characters.GetDefaultCharacter(
-                character_pb.GetDefaultCharacterRequest(), timeout=DEFAULT_CHARACTER_SECONDS
+    async def _with_starter(self, user_id: str) -> list[asyncpg.Record]:
+        """Characters of a user who has not been given the first one: signed up while nobody could
+        say which it is, or taken over from elsewhere. It is given now, as of the sign-up.
+        """
+        account = await self._account(user_id)
+        starter = await self._starters.grant(account.id, account.created_at)
+        if starter is not None:
+            await self._store.grant([starter])
+        rows = await self._store.characters(user_id)
+        if not rows:
+            raise DomainError(
+                ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+                "the character service did not say what everybody starts with",
+                metadata={"dependency": "character"},
+                retry_after_seconds=1,
             )
-            self._default = answer.character
-        character = self._default
-        return Grant(
-            ownership_id=ownership_id(str(user_id), character.code),
-            user_id=user_id,
-            character_id=uuid.UUID(character.character_id),
-            code=character.code,
-            name=character.name,
-            type=character.type,
-            dialog=character.dialog,
-            source=DEFAULT_SOURCE,
-            granted_at=datetime.now(UTC),
-        )
+        return rows
 
 
 def _profile(account: Account, login: Login) -> dict[str, Any]:

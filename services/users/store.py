@@ -121,7 +121,13 @@ class UserStore:
             return Login(provider or "unknown", None)
         return Login(row["provider"], row["last_login_at"])
 
-    async def get_or_create(
+    async def signed_in(self, provider: str, provider_user_id: str) -> SignIn | None:
+        """The account of a provider's user, with the sign-in noted; None when there is none."""
+        async with self._pool.acquire() as connection:
+            found = await self._signed_in(connection, provider, provider_user_id)
+        return None if found is None else SignIn(found, created=False)
+
+    async def create(
         self,
         *,
         provider: str,
@@ -131,17 +137,14 @@ class UserStore:
         nickname: str,
         profile_image_url: str,
         new_id: uuid.UUID,
-        starter: Grant,
+        starter: Grant | None,
     ) -> SignIn:
-        """The account of a provider's user; made, with its first character, when there is none.
+        """Make the account of a provider's user, with its first character if that is known.
 
         Two first sign-ins at once make one account: the loser of the unique key is rolled back and
         finds the winner's.
         """
         async with self._pool.acquire() as connection:
-            found = await self._signed_in(connection, provider, provider_user_id)
-            if found is not None:
-                return SignIn(found, created=False)
             try:
                 async with connection.transaction():
                     row = await connection.fetchrow(
@@ -154,7 +157,8 @@ class UserStore:
                         "VALUES ($1, $2, $3, $4)",
                         new_id, provider, provider_user_id, email,
                     )  # fmt: skip
-                    await self._insert_grants(connection, [starter])
+                    if starter is not None:
+                        await self._insert_grants(connection, [starter])
                     account = Account(**dict(row))
                     entries = await self._outbox.add(
                         connection, [events.created(new_id, provider, account.created_at)]
@@ -210,13 +214,30 @@ class UserStore:
             return await self._outbox.add(connection, [events.deleted(account_id, now)])
 
     async def characters(self, user_id: str) -> list[asyncpg.Record]:
-        """Characters of a user, newest first."""
+        """Characters of a user, newest first.
+
+        Of several under one name the first that was earned: a character may have had another code
+        once, and the app counts names.
+        """
         rows: list[asyncpg.Record] = await self._pool.fetch(
-            "SELECT character_id, character_code, name, type, dialog, acquired_at "
-            "FROM user_characters WHERE user_id = $1 ORDER BY acquired_at DESC, character_code",
+            "SELECT * FROM (SELECT DISTINCT ON (name) character_id, character_code, name, type, "
+            "dialog, source, acquired_at FROM user_characters WHERE user_id = $1 "
+            "ORDER BY name, acquired_at, character_code) AS mine "
+            "ORDER BY acquired_at DESC, character_code",
             uuid.UUID(user_id),
         )
         return rows
+
+    async def acquired(self, user_id: str, code: str) -> tuple[bool, datetime | None]:
+        """Whether there is such an account, and since when it has the character of a code."""
+        row = await self._pool.fetchrow(
+            "SELECT (SELECT acquired_at FROM user_characters "
+            "WHERE user_id = accounts.id AND character_code = $2) AS acquired_at "
+            "FROM accounts WHERE id = $1",
+            uuid.UUID(user_id),
+            code,
+        )
+        return (False, None) if row is None else (True, row["acquired_at"])
 
     async def owns(self, user_id: str, name: str) -> bool:
         """Whether a user owns the character of a name."""

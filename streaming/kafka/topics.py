@@ -203,6 +203,19 @@ CHAT_TURNS: Final = Topic(
     in_place=True,
 )
 
+CHARACTER_CATALOGUE: Final = Topic(
+    name="character.catalogue",
+    key="code",
+    message="eco2.pipeline.v1.CharacterStated",
+    # one, so that a reader sees the statements of a change one after the other
+    partitions=1,
+    retention_seconds=7 * DAY_SECONDS,  # of no effect on what is compacted
+    producer="character",
+    consumers=("character",),
+    cleanup="compact",
+    dead_letter=False,
+)
+
 CATALOGUE: Final[Mapping[str, Topic]] = MappingProxyType(
     {
         t.name: t
@@ -217,6 +230,7 @@ CATALOGUE: Final[Mapping[str, Topic]] = MappingProxyType(
             USER_CREATED,
             USER_DELETED,
             CHAT_TURNS,
+            CHARACTER_CATALOGUE,
         )
     }
 )

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from services.runtime.photo_metadata import NotAPhotoError, strip
 from streaming.model import metrics
 from streaming.model.guard import Budget, Guard
-from streaming.model.metadata import NotAPhotoError, strip
 from streaming.model.prices import Price
 from streaming.model.provider import (
     Answer,

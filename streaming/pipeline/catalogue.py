@@ -1,4 +1,4 @@
-"""Which character a classification earns, asked once a minute and class instead of once a scan."""
+"""Which character a classification earns, asked once a while and class instead of once a scan."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Response = character_service_pb2.MatchCharacterResponse
 class Catalogue:
     """The character service, with a memory.
 
-    Its answer depends on the request alone, and its catalogue changes with a release, so an answer
-    may be `keep_seconds` old. At 25 scans a second that saves nearly every call.
+    Its answer depends on the request and a catalogue that hardly ever changes, so an answer may be
+    `keep_seconds` old. At 25 scans a second a few seconds save most of the calls.
     """
 
     def __init__(self, character: CharacterServiceAsyncStub, keep_seconds: float) -> None:

@@ -47,5 +47,6 @@ class PipelineSettings(RuntimeSettings):
     reward_enabled: bool = True
     """Whether scans earn characters."""
 
-    catalogue_seconds: float = Field(default=60.0, ge=0)
-    """Age up to which an answer of the character service is used again."""
+    catalogue_seconds: float = Field(default=5.0, ge=0)
+    """Age up to which an answer of the character service is used again: how long a change of the
+    catalogue takes to reach the scans."""

@@ -33,6 +33,7 @@ from services.runtime.identity import USER_ID
 from services.runtime.migrations import migrate
 from services.runtime.settings import RuntimeSettings
 from streaming.kafka.admin import ensure_topics
+from tests.photos import jpeg
 from tests.wait import until
 
 SERVE = """
@@ -43,7 +44,7 @@ from importlib import import_module
 build = import_module(f"services.{sys.argv[1]}.app").build
 raise SystemExit(run(sys.argv[1], [build], RuntimeSettings(), sys.argv[2]))
 """
-PHOTO = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(100_000)
+PHOTO = jpeg(100_000)
 RESULT = scan_pb2.ScanResult(
     classification=scan_pb2.Classification(
         major_category="재활용폐기물", middle_category="무색페트병", minor_category="음료PET병"

@@ -33,9 +33,10 @@ from services.runtime.remote import domain_error
 from services.runtime.settings import RuntimeSettings
 from services.scan import app as scan_app
 from streaming.kafka.admin import ensure_topics
+from tests.photos import jpeg
 
-JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00" + bytes(2000)
-"""Enough of a JPEG for anything that looks at its header."""
+JPEG = jpeg(2000)
+"""A small photo."""
 
 
 @dataclass

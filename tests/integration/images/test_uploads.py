@@ -10,6 +10,7 @@ from google.protobuf import struct_pb2
 
 from services.images.keys import ImageKey
 from tests.integration.backend import JPEG, Backend, Refused, new_user
+from tests.photos import jpeg
 
 pytestmark = pytest.mark.parts
 
@@ -167,9 +168,11 @@ class TestInspect:
             (b"x", "IMAGE_TYPE_UNSUPPORTED"),
             (b"<html>not an image</html>" * 9, "IMAGE_TYPE_UNSUPPORTED"),
             (b"\xff\xd8\xff", "IMAGE_TYPE_UNSUPPORTED"),
+            (JPEG[:-2], "IMAGE_DAMAGED"),
+            (jpeg(10 * 1024 * 1024 + 1), "IMAGE_TOO_LARGE"),
             (JPEG + bytes(30 * 1024 * 1024), "IMAGE_TOO_LARGE"),
         ],
-        ids=["empty", "one byte", "html", "truncated", "30 MB"],
+        ids=["empty", "one byte", "html", "header", "cut off", "10 MiB and 1", "30 MB"],
     )
     async def test_unusable_object_is_refused(
         self, backend: Backend, data: bytes, reason: str
@@ -179,7 +182,7 @@ class TestInspect:
             await backend.images.InspectImage(InspectImage(image_url=created.cdn_url))
 
     async def test_limit_is_inclusive(self, backend: Backend) -> None:
-        created = await backend.upload(new_user(), JPEG.ljust(10 * 1024 * 1024, b"\0"))
+        created = await backend.upload(new_user(), jpeg(10 * 1024 * 1024))
         inspected = await backend.images.InspectImage(InspectImage(image_url=created.cdn_url))
         assert inspected.size_bytes == 10 * 1024 * 1024
 

@@ -84,7 +84,7 @@ TRICKS = [
     GOOD.replace("/cdn/", "/cdn/%2e%2e/"),
     GOOD.replace("/scan/", "/scan/../my/"),
     GOOD.replace("/scan/", "/scan%2f"),
-    GOOD.replace("/scan/", "/secret/"),
+    GOOD.replace("/scan/", "/Secret/"),
     GOOD.replace("/scan/", "/SCAN/"),
     GOOD.replace(HEX, HEX.upper()),
     GOOD.replace(HEX, HEX[:-1]),

@@ -29,6 +29,7 @@ class Character(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     DIALOG_FIELD_NUMBER: _builtins.int
+    MATCH_FIELD_NUMBER: _builtins.int
     character_id: _builtins.str
     """UUID, derived from the code."""
     code: _builtins.str
@@ -39,6 +40,8 @@ class Character(_message.Message):
     """Type label."""
     dialog: _builtins.str
     """The character's line."""
+    match: _builtins.str
+    """Middle category that earns it; unset for the default character."""
     def __init__(
         self,
         *,
@@ -47,12 +50,15 @@ class Character(_message.Message):
         name: _builtins.str = ...,
         type: _builtins.str = ...,
         dialog: _builtins.str = ...,
+        match: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_match", b"_match", "match", b"match"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["character_id", b"character_id", "code", b"code", "dialog", b"dialog", "name", b"name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_match", b"_match", "character_id", b"character_id", "code", b"code", "dialog", b"dialog", "match", b"match", "name", b"name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__match: _TypeAlias = _typing.Literal["match"]  # noqa: Y015
+    _WhichOneofArgType__match: _TypeAlias = _typing.Literal["_match", b"_match"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__match) -> _WhichOneofReturnType__match | None: ...
 
 Global___Character: _TypeAlias = Character  # noqa: Y015
 
@@ -200,6 +206,70 @@ class MatchCharacterResponse(_message.Message):
 Global___MatchCharacterResponse: _TypeAlias = MatchCharacterResponse  # noqa: Y015
 
 @_typing.final
+class GetCharacterRewardRequest(_message.Message):
+    """Request of GetCharacterReward."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """UUID of the user."""
+    @_builtins.property
+    def item(self) -> Global___MatchCharacterRequest:
+        """What the item was classified as and found to be."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        item: Global___MatchCharacterRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCharacterRewardRequest: _TypeAlias = GetCharacterRewardRequest  # noqa: Y015
+
+@_typing.final
+class GetCharacterRewardResponse(_message.Message):
+    """Response of GetCharacterReward."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    ALREADY_OWNED_FIELD_NUMBER: _builtins.int
+    CHARACTER_FIELD_NUMBER: _builtins.int
+    MATCH_REASON_FIELD_NUMBER: _builtins.int
+    received: _builtins.bool
+    """Whether a character is earned that the user does not have yet."""
+    already_owned: _builtins.bool
+    """Whether a character is earned that the user has already."""
+    match_reason: _builtins.str
+    """Why it was matched, or why none was."""
+    @_builtins.property
+    def character(self) -> Global___Character:
+        """The character earned; unset when none is."""
+
+    def __init__(
+        self,
+        *,
+        received: _builtins.bool = ...,
+        already_owned: _builtins.bool = ...,
+        character: Global___Character | None = ...,
+        match_reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["character", b"character"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_owned", b"already_owned", "character", b"character", "match_reason", b"match_reason", "received", b"received"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCharacterRewardResponse: _TypeAlias = GetCharacterRewardResponse  # noqa: Y015
+
+@_typing.final
 class GetDefaultCharacterRequest(_message.Message):
     """Request of GetDefaultCharacter."""
 
@@ -239,3 +309,233 @@ class GetDefaultCharacterResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetDefaultCharacterResponse: _TypeAlias = GetDefaultCharacterResponse  # noqa: Y015
+
+@_typing.final
+class GetCharacterRequest(_message.Message):
+    """Request of GetCharacter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name, alias or code; case and surrounding white space do not matter."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCharacterRequest: _TypeAlias = GetCharacterRequest  # noqa: Y015
+
+@_typing.final
+class GetCharacterResponse(_message.Message):
+    """Response of GetCharacter."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHARACTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def character(self) -> Global___Character:
+        """The character."""
+
+    def __init__(
+        self,
+        *,
+        character: Global___Character | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["character", b"character"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["character", b"character"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCharacterResponse: _TypeAlias = GetCharacterResponse  # noqa: Y015
+
+@_typing.final
+class FindCharactersRequest(_message.Message):
+    """Request of FindCharacters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """What a user wrote."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindCharactersRequest: _TypeAlias = FindCharactersRequest  # noqa: Y015
+
+@_typing.final
+class FindCharactersResponse(_message.Message):
+    """Response of FindCharacters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHARACTERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def characters(self) -> _containers.RepeatedCompositeFieldContainer[Global___Character]:
+        """Each once, in the order they are first mentioned."""
+
+    def __init__(
+        self,
+        *,
+        characters: _abc.Iterable[Global___Character] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindCharactersResponse: _TypeAlias = FindCharactersResponse  # noqa: Y015
+
+@_typing.final
+class SyncCatalogRequest(_message.Message):
+    """Request of SyncCatalog."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHARACTERS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    dry_run: _builtins.bool
+    """Only say what would change."""
+    @_builtins.property
+    def characters(self) -> _containers.RepeatedCompositeFieldContainer[Global___CatalogCharacter]:
+        """The whole catalogue, in its order."""
+
+    def __init__(
+        self,
+        *,
+        characters: _abc.Iterable[Global___CatalogCharacter] | None = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "dry_run", b"dry_run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SyncCatalogRequest: _TypeAlias = SyncCatalogRequest  # noqa: Y015
+
+@_typing.final
+class CatalogCharacter(_message.Message):
+    """CatalogCharacter is a character as the catalogue is written."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    DIALOG_FIELD_NUMBER: _builtins.int
+    MATCH_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Code, for example "char-petty"; what the character is recognised by for ever."""
+    name: _builtins.str
+    """Name."""
+    type: _builtins.str
+    """Type label."""
+    dialog: _builtins.str
+    """The character's line."""
+    match: _builtins.str
+    """Middle category that earns it; unset for the default character."""
+    @_builtins.property
+    def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What else it is called."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        name: _builtins.str = ...,
+        type: _builtins.str = ...,
+        dialog: _builtins.str = ...,
+        match: _builtins.str | None = ...,
+        aliases: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_match", b"_match", "match", b"match"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_match", b"_match", "aliases", b"aliases", "code", b"code", "dialog", b"dialog", "match", b"match", "name", b"name", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__match: _TypeAlias = _typing.Literal["match"]  # noqa: Y015
+    _WhichOneofArgType__match: _TypeAlias = _typing.Literal["_match", b"_match"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__match) -> _WhichOneofReturnType__match | None: ...
+
+Global___CatalogCharacter: _TypeAlias = CatalogCharacter  # noqa: Y015
+
+@_typing.final
+class SyncCatalogResponse(_message.Message):
+    """Response of SyncCatalog."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Revision of the catalogue afterwards; a dry run leaves it as it was."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___CatalogChange]:
+        """What was changed, or would be."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___CatalogChange] | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SyncCatalogResponse: _TypeAlias = SyncCatalogResponse  # noqa: Y015
+
+@_typing.final
+class CatalogChange(_message.Message):
+    """CatalogChange is one difference between the catalogue and what it is to be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Code."""
+    name: _builtins.str
+    """Name afterwards."""
+    action: _builtins.str
+    """"added", "changed", "retired" or "restored"."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields that differ, for "changed" and "restored"."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        name: _builtins.str = ...,
+        action: _builtins.str = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "code", b"code", "fields", b"fields", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CatalogChange: _TypeAlias = CatalogChange  # noqa: Y015

@@ -45,10 +45,30 @@ class CharacterServiceStub:
                 request_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.MatchCharacterRequest.SerializeToString,
                 response_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.MatchCharacterResponse.FromString,
                 _registered_method=True)
+        self.GetCharacterReward = channel.unary_unary(
+                '/eco2.character.v1.CharacterService/GetCharacterReward',
+                request_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterRewardRequest.SerializeToString,
+                response_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterRewardResponse.FromString,
+                _registered_method=True)
         self.GetDefaultCharacter = channel.unary_unary(
                 '/eco2.character.v1.CharacterService/GetDefaultCharacter',
                 request_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetDefaultCharacterRequest.SerializeToString,
                 response_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetDefaultCharacterResponse.FromString,
+                _registered_method=True)
+        self.GetCharacter = channel.unary_unary(
+                '/eco2.character.v1.CharacterService/GetCharacter',
+                request_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterRequest.SerializeToString,
+                response_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterResponse.FromString,
+                _registered_method=True)
+        self.FindCharacters = channel.unary_unary(
+                '/eco2.character.v1.CharacterService/FindCharacters',
+                request_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.FindCharactersRequest.SerializeToString,
+                response_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.FindCharactersResponse.FromString,
+                _registered_method=True)
+        self.SyncCatalog = channel.unary_unary(
+                '/eco2.character.v1.CharacterService/SyncCatalog',
+                request_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.SyncCatalogRequest.SerializeToString,
+                response_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.SyncCatalogResponse.FromString,
                 _registered_method=True)
 
 
@@ -71,8 +91,42 @@ class CharacterServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCharacterReward(self, request, context):
+        """GetCharacterReward decides as MatchCharacter does, and says whether the character would be new to
+        the user. It grants nothing: grants go through reward.granted alone.
+        Errors: USER_NOT_FOUND, DEPENDENCY_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDefaultCharacter(self, request, context):
         """GetDefaultCharacter returns the character every user starts with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCharacter(self, request, context):
+        """GetCharacter returns the character of a name, an alias or a code.
+        Errors: CHARACTER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindCharacters(self, request, context):
+        """FindCharacters returns the characters that a sentence mentions by name or alias.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SyncCatalog(self, request, context):
+        """SyncCatalog makes the catalogue what the request says, in one transaction. Characters it leaves
+        out are retired: nobody earns them any more, and whoever has them keeps them. Repeating it
+        changes nothing.
+        Errors: VALIDATION_FAILED, DEPENDENCY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,10 +145,30 @@ def add_CharacterServiceServicer_to_server(servicer, server):
                     request_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.MatchCharacterRequest.FromString,
                     response_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.MatchCharacterResponse.SerializeToString,
             ),
+            'GetCharacterReward': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCharacterReward,
+                    request_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterRewardRequest.FromString,
+                    response_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterRewardResponse.SerializeToString,
+            ),
             'GetDefaultCharacter': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDefaultCharacter,
                     request_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetDefaultCharacterRequest.FromString,
                     response_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetDefaultCharacterResponse.SerializeToString,
+            ),
+            'GetCharacter': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCharacter,
+                    request_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterRequest.FromString,
+                    response_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterResponse.SerializeToString,
+            ),
+            'FindCharacters': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindCharacters,
+                    request_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.FindCharactersRequest.FromString,
+                    response_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.FindCharactersResponse.SerializeToString,
+            ),
+            'SyncCatalog': grpc.unary_unary_rpc_method_handler(
+                    servicer.SyncCatalog,
+                    request_deserializer=eco2_dot_character_dot_v1_dot_character__service__pb2.SyncCatalogRequest.FromString,
+                    response_serializer=eco2_dot_character_dot_v1_dot_character__service__pb2.SyncCatalogResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -163,6 +237,33 @@ class CharacterService:
             _registered_method=True)
 
     @staticmethod
+    def GetCharacterReward(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.character.v1.CharacterService/GetCharacterReward',
+            eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterRewardRequest.SerializeToString,
+            eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterRewardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetDefaultCharacter(request,
             target,
             options=(),
@@ -179,6 +280,87 @@ class CharacterService:
             '/eco2.character.v1.CharacterService/GetDefaultCharacter',
             eco2_dot_character_dot_v1_dot_character__service__pb2.GetDefaultCharacterRequest.SerializeToString,
             eco2_dot_character_dot_v1_dot_character__service__pb2.GetDefaultCharacterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCharacter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.character.v1.CharacterService/GetCharacter',
+            eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterRequest.SerializeToString,
+            eco2_dot_character_dot_v1_dot_character__service__pb2.GetCharacterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindCharacters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.character.v1.CharacterService/FindCharacters',
+            eco2_dot_character_dot_v1_dot_character__service__pb2.FindCharactersRequest.SerializeToString,
+            eco2_dot_character_dot_v1_dot_character__service__pb2.FindCharactersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SyncCatalog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.character.v1.CharacterService/SyncCatalog',
+            eco2_dot_character_dot_v1_dot_character__service__pb2.SyncCatalogRequest.SerializeToString,
+            eco2_dot_character_dot_v1_dot_character__service__pb2.SyncCatalogResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,8 +39,25 @@ class CharacterServiceStub:
     """MatchCharacter decides which character a classified item earns. The answer has no character when
     the reward policy says no.
     """
+    GetCharacterReward: _grpc.UnaryUnaryMultiCallable[_character_service_pb2.GetCharacterRewardRequest, _character_service_pb2.GetCharacterRewardResponse]
+    """GetCharacterReward decides as MatchCharacter does, and says whether the character would be new to
+    the user. It grants nothing: grants go through reward.granted alone.
+    Errors: USER_NOT_FOUND, DEPENDENCY_UNAVAILABLE.
+    """
     GetDefaultCharacter: _grpc.UnaryUnaryMultiCallable[_character_service_pb2.GetDefaultCharacterRequest, _character_service_pb2.GetDefaultCharacterResponse]
     """GetDefaultCharacter returns the character every user starts with."""
+    GetCharacter: _grpc.UnaryUnaryMultiCallable[_character_service_pb2.GetCharacterRequest, _character_service_pb2.GetCharacterResponse]
+    """GetCharacter returns the character of a name, an alias or a code.
+    Errors: CHARACTER_NOT_FOUND.
+    """
+    FindCharacters: _grpc.UnaryUnaryMultiCallable[_character_service_pb2.FindCharactersRequest, _character_service_pb2.FindCharactersResponse]
+    """FindCharacters returns the characters that a sentence mentions by name or alias."""
+    SyncCatalog: _grpc.UnaryUnaryMultiCallable[_character_service_pb2.SyncCatalogRequest, _character_service_pb2.SyncCatalogResponse]
+    """SyncCatalog makes the catalogue what the request says, in one transaction. Characters it leaves
+    out are retired: nobody earns them any more, and whoever has them keeps them. Repeating it
+    changes nothing.
+    Errors: VALIDATION_FAILED, DEPENDENCY_UNAVAILABLE.
+    """
 
 @_typing.type_check_only
 class CharacterServiceAsyncStub(CharacterServiceStub):
@@ -53,8 +70,25 @@ class CharacterServiceAsyncStub(CharacterServiceStub):
     """MatchCharacter decides which character a classified item earns. The answer has no character when
     the reward policy says no.
     """
+    GetCharacterReward: _aio.UnaryUnaryMultiCallable[_character_service_pb2.GetCharacterRewardRequest, _character_service_pb2.GetCharacterRewardResponse]  # type: ignore[assignment]
+    """GetCharacterReward decides as MatchCharacter does, and says whether the character would be new to
+    the user. It grants nothing: grants go through reward.granted alone.
+    Errors: USER_NOT_FOUND, DEPENDENCY_UNAVAILABLE.
+    """
     GetDefaultCharacter: _aio.UnaryUnaryMultiCallable[_character_service_pb2.GetDefaultCharacterRequest, _character_service_pb2.GetDefaultCharacterResponse]  # type: ignore[assignment]
     """GetDefaultCharacter returns the character every user starts with."""
+    GetCharacter: _aio.UnaryUnaryMultiCallable[_character_service_pb2.GetCharacterRequest, _character_service_pb2.GetCharacterResponse]  # type: ignore[assignment]
+    """GetCharacter returns the character of a name, an alias or a code.
+    Errors: CHARACTER_NOT_FOUND.
+    """
+    FindCharacters: _aio.UnaryUnaryMultiCallable[_character_service_pb2.FindCharactersRequest, _character_service_pb2.FindCharactersResponse]  # type: ignore[assignment]
+    """FindCharacters returns the characters that a sentence mentions by name or alias."""
+    SyncCatalog: _aio.UnaryUnaryMultiCallable[_character_service_pb2.SyncCatalogRequest, _character_service_pb2.SyncCatalogResponse]  # type: ignore[assignment]
+    """SyncCatalog makes the catalogue what the request says, in one transaction. Characters it leaves
+    out are retired: nobody earns them any more, and whoever has them keeps them. Repeating it
+    changes nothing.
+    Errors: VALIDATION_FAILED, DEPENDENCY_UNAVAILABLE.
+    """
 
 class CharacterServiceServicer(metaclass=_abc_1.ABCMeta):
     """CharacterService owns the catalogue of characters."""
@@ -78,11 +112,52 @@ class CharacterServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetCharacterReward(
+        self,
+        request: _character_service_pb2.GetCharacterRewardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_character_service_pb2.GetCharacterRewardResponse, _abc.Awaitable[_character_service_pb2.GetCharacterRewardResponse]]:
+        """GetCharacterReward decides as MatchCharacter does, and says whether the character would be new to
+        the user. It grants nothing: grants go through reward.granted alone.
+        Errors: USER_NOT_FOUND, DEPENDENCY_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
     def GetDefaultCharacter(
         self,
         request: _character_service_pb2.GetDefaultCharacterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_character_service_pb2.GetDefaultCharacterResponse, _abc.Awaitable[_character_service_pb2.GetDefaultCharacterResponse]]:
         """GetDefaultCharacter returns the character every user starts with."""
+
+    @_abc_1.abstractmethod
+    def GetCharacter(
+        self,
+        request: _character_service_pb2.GetCharacterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_character_service_pb2.GetCharacterResponse, _abc.Awaitable[_character_service_pb2.GetCharacterResponse]]:
+        """GetCharacter returns the character of a name, an alias or a code.
+        Errors: CHARACTER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def FindCharacters(
+        self,
+        request: _character_service_pb2.FindCharactersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_character_service_pb2.FindCharactersResponse, _abc.Awaitable[_character_service_pb2.FindCharactersResponse]]:
+        """FindCharacters returns the characters that a sentence mentions by name or alias."""
+
+    @_abc_1.abstractmethod
+    def SyncCatalog(
+        self,
+        request: _character_service_pb2.SyncCatalogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_character_service_pb2.SyncCatalogResponse, _abc.Awaitable[_character_service_pb2.SyncCatalogResponse]]:
+        """SyncCatalog makes the catalogue what the request says, in one transaction. Characters it leaves
+        out are retired: nobody earns them any more, and whoever has them keeps them. Repeating it
+        changes nothing.
+        Errors: VALIDATION_FAILED, DEPENDENCY_UNAVAILABLE.
+        """
 
 def add_CharacterServiceServicer_to_server(servicer: CharacterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -153,6 +153,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The message is blank and there is no picture."""
     ERROR_REASON_TURN_NOT_WAITING: _ErrorReason.ValueType  # 63
     """The turn does not wait for an input of that type."""
+    ERROR_REASON_CHARACTER_NOT_FOUND: _ErrorReason.ValueType  # 80
+    """No character goes by that name."""
+    ERROR_REASON_IMAGE_TYPE_MISMATCH: _ErrorReason.ValueType  # 81
+    """The bytes are an image of another type than the declared one."""
+    ERROR_REASON_IMAGE_DAMAGED: _ErrorReason.ValueType  # 82
+    """The bytes begin like an image and are not a whole one."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason names why a call or a job failed."""
@@ -285,4 +291,10 @@ ERROR_REASON_MESSAGE_REQUIRED: ErrorReason.ValueType  # 62
 """The message is blank and there is no picture."""
 ERROR_REASON_TURN_NOT_WAITING: ErrorReason.ValueType  # 63
 """The turn does not wait for an input of that type."""
+ERROR_REASON_CHARACTER_NOT_FOUND: ErrorReason.ValueType  # 80
+"""No character goes by that name."""
+ERROR_REASON_IMAGE_TYPE_MISMATCH: ErrorReason.ValueType  # 81
+"""The bytes are an image of another type than the declared one."""
+ERROR_REASON_IMAGE_DAMAGED: ErrorReason.ValueType  # 82
+"""The bytes begin like an image and are not a whole one."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

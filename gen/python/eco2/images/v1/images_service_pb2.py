@@ -26,9 +26,10 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from eco2.options.v1 import options_pb2 as eco2_dot_options_dot_v1_dot_options__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#eco2/images/v1/images_service.proto\x12\x0e\x65\x63o2.images.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xf1\x01\n\x13\x43reateUploadRequest\x12&\n\x07\x63hannel\x18\x01 \x01(\tB\x15\xbaH\x12r\x10R\x04\x63hatR\x04scanR\x02my\x12\x1c\n\x08\x66ilename\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12%\n\x0c\x63ontent_type\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01H\x00\x88\x01\x01\x12!\n\x0buploader_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x01\x88\x01\x01\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x0f\n\r_content_typeB\x0e\n\x0c_uploader_id\"\xe9\x01\n\x14\x43reateUploadResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nupload_url\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\x05\x12S\n\x10required_headers\x18\x05 \x03(\x0b\x32\x39.eco2.images.v1.CreateUploadResponse.RequiredHeadersEntry\x1a\x36\n\x14RequiredHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd9\x01\n\x15\x46inalizeUploadRequest\x12&\n\x07\x63hannel\x18\x01 \x01(\tB\x15\xbaH\x12r\x10R\x04\x63hatR\x04scanR\x02my\x12\x17\n\x03key\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\x80\x04\x12\x18\n\x04\x65tag\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12$\n\x0e\x63ontent_length\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x00\x88\x01\x01\x12\x1f\n\x08\x63hecksum\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x01\x88\x01\x01\x42\x11\n\x0f_content_lengthB\x0b\n\t_checksum\"\xab\x01\n\x16\x46inalizeUploadResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x03 \x01(\t\x12\x13\n\x0buploader_id\x18\x04 \x01(\t\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x07 \x01(\t\"4\n\x13InspectImageRequest\x12\x1d\n\timage_url\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\"M\n\x14InspectImageResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x05\"-\n\x10\x45raseUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"#\n\x11\x45raseUserResponse\x12\x0e\n\x06\x65rased\x18\x01 \x01(\x05\x32\xe1\x03\n\rImagesService\x12\x82\x01\n\x0c\x43reateUpload\x12#.eco2.images.v1.CreateUploadRequest\x1a$.eco2.images.v1.CreateUploadResponse\"\'\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/images/{channel}:\x01*\x12\x91\x01\n\x0e\x46inalizeUpload\x12%.eco2.images.v1.FinalizeUploadRequest\x1a&.eco2.images.v1.FinalizeUploadResponse\"0\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02&\"!/api/v1/images/{channel}/callback:\x01*\x12_\n\x0cInspectImage\x12#.eco2.images.v1.InspectImageRequest\x1a$.eco2.images.v1.InspectImageResponse\"\x04\xa8\xd4\x18\x03\x12V\n\tEraseUser\x12 .eco2.images.v1.EraseUserRequest\x1a!.eco2.images.v1.EraseUserResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#eco2/images/v1/images_service.proto\x12\x0e\x65\x63o2.images.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x01\n\x13\x43reateUploadRequest\x12&\n\x07\x63hannel\x18\x01 \x01(\tB\x15\xbaH\x12r\x10R\x04\x63hatR\x04scanR\x02my\x12\x1c\n\x08\x66ilename\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12%\n\x0c\x63ontent_type\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01H\x00\x88\x01\x01\x12!\n\x0buploader_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x01\x88\x01\x01\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x0f\n\r_content_typeB\x0e\n\x0c_uploader_id\"\xe9\x01\n\x14\x43reateUploadResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nupload_url\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\x05\x12S\n\x10required_headers\x18\x05 \x03(\x0b\x32\x39.eco2.images.v1.CreateUploadResponse.RequiredHeadersEntry\x1a\x36\n\x14RequiredHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd9\x01\n\x15\x46inalizeUploadRequest\x12&\n\x07\x63hannel\x18\x01 \x01(\tB\x15\xbaH\x12r\x10R\x04\x63hatR\x04scanR\x02my\x12\x17\n\x03key\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\x80\x04\x12\x18\n\x04\x65tag\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12$\n\x0e\x63ontent_length\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x00\x88\x01\x01\x12\x1f\n\x08\x63hecksum\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01H\x01\x88\x01\x01\x42\x11\n\x0f_content_lengthB\x0b\n\t_checksum\"\xab\x01\n\x16\x46inalizeUploadResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x03 \x01(\t\x12\x13\n\x0buploader_id\x18\x04 \x01(\t\x12)\n\x08metadata\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x07 \x01(\t\"\x95\x01\n\x13ListMyImagesRequest\x12\x1f\n\x07\x63hannel\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 H\x00\x88\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x01H\x01\x88\x01\x01\x12\x1d\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02H\x02\x88\x01\x01\x42\n\n\x08_channelB\x08\n\x06_limitB\t\n\x07_cursor\"g\n\x14ListMyImagesResponse\x12%\n\x06images\x18\x01 \x03(\x0b\x32\x15.eco2.images.v1.Image\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x0e\n\x0c_next_cursor\"|\n\x05Image\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07\x63hannel\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x03 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"4\n\x13InspectImageRequest\x12\x1d\n\timage_url\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x10\"M\n\x14InspectImageResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x05\"\xca\x01\n\x12UploadBytesRequest\x12.\n\x07\x63hannel\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{0,31}$\x12T\n\x0c\x63ontent_type\x18\x02 \x01(\tB>\xbaH;r9R\timage/pngR\nimage/jpegR\timage/jpgR\timage/gifR\nimage/webp\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12 \n\x0buploader_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"]\n\x13UploadBytesResponse\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0f\n\x07\x63\x64n_url\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x05\"-\n\x10\x45raseUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"#\n\x11\x45raseUserResponse\x12\x0e\n\x06\x65rased\x18\x01 \x01(\x05\x32\xb6\x05\n\rImagesService\x12\x82\x01\n\x0c\x43reateUpload\x12#.eco2.images.v1.CreateUploadRequest\x1a$.eco2.images.v1.CreateUploadResponse\"\'\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1d\"\x18/api/v1/images/{channel}:\x01*\x12\x91\x01\n\x0e\x46inalizeUpload\x12%.eco2.images.v1.FinalizeUploadRequest\x1a&.eco2.images.v1.FinalizeUploadResponse\"0\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02&\"!/api/v1/images/{channel}/callback:\x01*\x12u\n\x0cListMyImages\x12#.eco2.images.v1.ListMyImagesRequest\x1a$.eco2.images.v1.ListMyImagesResponse\"\x1a\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/images\x12_\n\x0cInspectImage\x12#.eco2.images.v1.InspectImageRequest\x1a$.eco2.images.v1.InspectImageResponse\"\x04\xa8\xd4\x18\x03\x12\\\n\x0bUploadBytes\x12\".eco2.images.v1.UploadBytesRequest\x1a#.eco2.images.v1.UploadBytesResponse\"\x04\xa8\xd4\x18\x03\x12V\n\tEraseUser\x12 .eco2.images.v1.EraseUserRequest\x1a!.eco2.images.v1.EraseUserResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,36 +56,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FINALIZEUPLOADREQUEST'].fields_by_name['content_length']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_FINALIZEUPLOADREQUEST'].fields_by_name['checksum']._loaded_options = None
   _globals['_FINALIZEUPLOADREQUEST'].fields_by_name['checksum']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_LISTMYIMAGESREQUEST'].fields_by_name['channel']._loaded_options = None
+  _globals['_LISTMYIMAGESREQUEST'].fields_by_name['channel']._serialized_options = b'\272H\006r\004\020\001\030 '
+  _globals['_LISTMYIMAGESREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTMYIMAGESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006\032\004\030d(\001'
+  _globals['_LISTMYIMAGESREQUEST'].fields_by_name['cursor']._loaded_options = None
+  _globals['_LISTMYIMAGESREQUEST'].fields_by_name['cursor']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_INSPECTIMAGEREQUEST'].fields_by_name['image_url']._loaded_options = None
   _globals['_INSPECTIMAGEREQUEST'].fields_by_name['image_url']._serialized_options = b'\272H\007r\005\020\001\030\200\020'
+  _globals['_UPLOADBYTESREQUEST'].fields_by_name['channel']._loaded_options = None
+  _globals['_UPLOADBYTESREQUEST'].fields_by_name['channel']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{0,31}$'
+  _globals['_UPLOADBYTESREQUEST'].fields_by_name['content_type']._loaded_options = None
+  _globals['_UPLOADBYTESREQUEST'].fields_by_name['content_type']._serialized_options = b'\272H;r9R\timage/pngR\nimage/jpegR\timage/jpgR\timage/gifR\nimage/webp'
+  _globals['_UPLOADBYTESREQUEST'].fields_by_name['uploader_id']._loaded_options = None
+  _globals['_UPLOADBYTESREQUEST'].fields_by_name['uploader_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_ERASEUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_ERASEUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_IMAGESSERVICE'].methods_by_name['CreateUpload']._loaded_options = None
   _globals['_IMAGESSERVICE'].methods_by_name['CreateUpload']._serialized_options = b'\250\324\030\002\202\323\344\223\002\035\"\030/api/v1/images/{channel}:\001*'
   _globals['_IMAGESSERVICE'].methods_by_name['FinalizeUpload']._loaded_options = None
   _globals['_IMAGESSERVICE'].methods_by_name['FinalizeUpload']._serialized_options = b'\250\324\030\002\202\323\344\223\002&\"!/api/v1/images/{channel}/callback:\001*'
+  _globals['_IMAGESSERVICE'].methods_by_name['ListMyImages']._loaded_options = None
+  _globals['_IMAGESSERVICE'].methods_by_name['ListMyImages']._serialized_options = b'\250\324\030\002\202\323\344\223\002\020\022\016/api/v1/images'
   _globals['_IMAGESSERVICE'].methods_by_name['InspectImage']._loaded_options = None
   _globals['_IMAGESSERVICE'].methods_by_name['InspectImage']._serialized_options = b'\250\324\030\003'
+  _globals['_IMAGESSERVICE'].methods_by_name['UploadBytes']._loaded_options = None
+  _globals['_IMAGESSERVICE'].methods_by_name['UploadBytes']._serialized_options = b'\250\324\030\003'
   _globals['_IMAGESSERVICE'].methods_by_name['EraseUser']._loaded_options = None
   _globals['_IMAGESSERVICE'].methods_by_name['EraseUser']._serialized_options = b'\250\324\030\003'
-  _globals['_CREATEUPLOADREQUEST']._serialized_start=176
-  _globals['_CREATEUPLOADREQUEST']._serialized_end=417
-  _globals['_CREATEUPLOADRESPONSE']._serialized_start=420
-  _globals['_CREATEUPLOADRESPONSE']._serialized_end=653
-  _globals['_CREATEUPLOADRESPONSE_REQUIREDHEADERSENTRY']._serialized_start=599
-  _globals['_CREATEUPLOADRESPONSE_REQUIREDHEADERSENTRY']._serialized_end=653
-  _globals['_FINALIZEUPLOADREQUEST']._serialized_start=656
-  _globals['_FINALIZEUPLOADREQUEST']._serialized_end=873
-  _globals['_FINALIZEUPLOADRESPONSE']._serialized_start=876
-  _globals['_FINALIZEUPLOADRESPONSE']._serialized_end=1047
-  _globals['_INSPECTIMAGEREQUEST']._serialized_start=1049
-  _globals['_INSPECTIMAGEREQUEST']._serialized_end=1101
-  _globals['_INSPECTIMAGERESPONSE']._serialized_start=1103
-  _globals['_INSPECTIMAGERESPONSE']._serialized_end=1180
-  _globals['_ERASEUSERREQUEST']._serialized_start=1182
-  _globals['_ERASEUSERREQUEST']._serialized_end=1227
-  _globals['_ERASEUSERRESPONSE']._serialized_start=1229
-  _globals['_ERASEUSERRESPONSE']._serialized_end=1264
-  _globals['_IMAGESSERVICE']._serialized_start=1267
-  _globals['_IMAGESSERVICE']._serialized_end=1748
+  _globals['_CREATEUPLOADREQUEST']._serialized_start=209
+  _globals['_CREATEUPLOADREQUEST']._serialized_end=450
+  _globals['_CREATEUPLOADRESPONSE']._serialized_start=453
+  _globals['_CREATEUPLOADRESPONSE']._serialized_end=686
+  _globals['_CREATEUPLOADRESPONSE_REQUIREDHEADERSENTRY']._serialized_start=632
+  _globals['_CREATEUPLOADRESPONSE_REQUIREDHEADERSENTRY']._serialized_end=686
+  _globals['_FINALIZEUPLOADREQUEST']._serialized_start=689
+  _globals['_FINALIZEUPLOADREQUEST']._serialized_end=906
+  _globals['_FINALIZEUPLOADRESPONSE']._serialized_start=909
+  _globals['_FINALIZEUPLOADRESPONSE']._serialized_end=1080
+  _globals['_LISTMYIMAGESREQUEST']._serialized_start=1083
+  _globals['_LISTMYIMAGESREQUEST']._serialized_end=1232
+  _globals['_LISTMYIMAGESRESPONSE']._serialized_start=1234
+  _globals['_LISTMYIMAGESRESPONSE']._serialized_end=1337
+  _globals['_IMAGE']._serialized_start=1339
+  _globals['_IMAGE']._serialized_end=1463
+  _globals['_INSPECTIMAGEREQUEST']._serialized_start=1465
+  _globals['_INSPECTIMAGEREQUEST']._serialized_end=1517
+  _globals['_INSPECTIMAGERESPONSE']._serialized_start=1519
+  _globals['_INSPECTIMAGERESPONSE']._serialized_end=1596
+  _globals['_UPLOADBYTESREQUEST']._serialized_start=1599
+  _globals['_UPLOADBYTESREQUEST']._serialized_end=1801
+  _globals['_UPLOADBYTESRESPONSE']._serialized_start=1803
+  _globals['_UPLOADBYTESRESPONSE']._serialized_end=1896
+  _globals['_ERASEUSERREQUEST']._serialized_start=1898
+  _globals['_ERASEUSERREQUEST']._serialized_end=1943
+  _globals['_ERASEUSERRESPONSE']._serialized_start=1945
+  _globals['_ERASEUSERRESPONSE']._serialized_end=1980
+  _globals['_IMAGESSERVICE']._serialized_start=1983
+  _globals['_IMAGESSERVICE']._serialized_end=2677
 # @@protoc_insertion_point(module_scope)

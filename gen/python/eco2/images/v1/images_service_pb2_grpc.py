@@ -45,10 +45,20 @@ class ImagesServiceStub:
                 request_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.FinalizeUploadRequest.SerializeToString,
                 response_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.FinalizeUploadResponse.FromString,
                 _registered_method=True)
+        self.ListMyImages = channel.unary_unary(
+                '/eco2.images.v1.ImagesService/ListMyImages',
+                request_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.ListMyImagesRequest.SerializeToString,
+                response_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.ListMyImagesResponse.FromString,
+                _registered_method=True)
         self.InspectImage = channel.unary_unary(
                 '/eco2.images.v1.ImagesService/InspectImage',
                 request_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageRequest.SerializeToString,
                 response_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageResponse.FromString,
+                _registered_method=True)
+        self.UploadBytes = channel.unary_unary(
+                '/eco2.images.v1.ImagesService/UploadBytes',
+                request_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.UploadBytesRequest.SerializeToString,
+                response_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.UploadBytesResponse.FromString,
                 _registered_method=True)
         self.EraseUser = channel.unary_unary(
                 '/eco2.images.v1.ImagesService/EraseUser',
@@ -70,9 +80,18 @@ class ImagesServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FinalizeUpload(self, request, context):
-        """FinalizeUpload confirms that the upload has happened. A pending upload can be confirmed once.
-        Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE,
-        VALIDATION_FAILED.
+        """FinalizeUpload confirms that the upload has happened, after taking camera data out of the
+        picture. A pending upload can be confirmed once.
+        Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE, IMAGE_EMPTY,
+        IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED, VALIDATION_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMyImages(self, request, context):
+        """ListMyImages returns the caller's pictures that were confirmed or used, newest first.
+        Errors: INVALID_CURSOR, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -80,9 +99,19 @@ class ImagesServiceServicer:
 
     def InspectImage(self, request, context):
         """InspectImage maps a public URL to its object, after checking that it is one of ours, is there,
-        is not too large, and really is an image.
+        is not too large, and really is an image, and after taking camera data out of it.
         Errors: IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-        IMAGE_TYPE_UNSUPPORTED.
+        IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UploadBytes(self, request, context):
+        """UploadBytes stores a picture that a service has made, without metadata. The same picture of the
+        same user and channel is stored once.
+        Errors: IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_TYPE_MISMATCH,
+        IMAGE_DAMAGED, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,10 +137,20 @@ def add_ImagesServiceServicer_to_server(servicer, server):
                     request_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.FinalizeUploadRequest.FromString,
                     response_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.FinalizeUploadResponse.SerializeToString,
             ),
+            'ListMyImages': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMyImages,
+                    request_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.ListMyImagesRequest.FromString,
+                    response_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.ListMyImagesResponse.SerializeToString,
+            ),
             'InspectImage': grpc.unary_unary_rpc_method_handler(
                     servicer.InspectImage,
                     request_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageRequest.FromString,
                     response_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageResponse.SerializeToString,
+            ),
+            'UploadBytes': grpc.unary_unary_rpc_method_handler(
+                    servicer.UploadBytes,
+                    request_deserializer=eco2_dot_images_dot_v1_dot_images__service__pb2.UploadBytesRequest.FromString,
+                    response_serializer=eco2_dot_images_dot_v1_dot_images__service__pb2.UploadBytesResponse.SerializeToString,
             ),
             'EraseUser': grpc.unary_unary_rpc_method_handler(
                     servicer.EraseUser,
@@ -185,6 +224,33 @@ class ImagesService:
             _registered_method=True)
 
     @staticmethod
+    def ListMyImages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.images.v1.ImagesService/ListMyImages',
+            eco2_dot_images_dot_v1_dot_images__service__pb2.ListMyImagesRequest.SerializeToString,
+            eco2_dot_images_dot_v1_dot_images__service__pb2.ListMyImagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def InspectImage(request,
             target,
             options=(),
@@ -201,6 +267,33 @@ class ImagesService:
             '/eco2.images.v1.ImagesService/InspectImage',
             eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageRequest.SerializeToString,
             eco2_dot_images_dot_v1_dot_images__service__pb2.InspectImageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadBytes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.images.v1.ImagesService/UploadBytes',
+            eco2_dot_images_dot_v1_dot_images__service__pb2.UploadBytesRequest.SerializeToString,
+            eco2_dot_images_dot_v1_dot_images__service__pb2.UploadBytesResponse.FromString,
             options,
             channel_credentials,
             insecure,

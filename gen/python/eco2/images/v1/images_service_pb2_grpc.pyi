@@ -38,15 +38,26 @@ class ImagesServiceStub:
     Errors: UPLOADER_MISMATCH, VALIDATION_FAILED.
     """
     FinalizeUpload: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.FinalizeUploadRequest, _images_service_pb2.FinalizeUploadResponse]
-    """FinalizeUpload confirms that the upload has happened. A pending upload can be confirmed once.
-    Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE,
-    VALIDATION_FAILED.
+    """FinalizeUpload confirms that the upload has happened, after taking camera data out of the
+    picture. A pending upload can be confirmed once.
+    Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE, IMAGE_EMPTY,
+    IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED, VALIDATION_FAILED.
+    """
+    ListMyImages: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.ListMyImagesRequest, _images_service_pb2.ListMyImagesResponse]
+    """ListMyImages returns the caller's pictures that were confirmed or used, newest first.
+    Errors: INVALID_CURSOR, VALIDATION_FAILED.
     """
     InspectImage: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.InspectImageRequest, _images_service_pb2.InspectImageResponse]
     """InspectImage maps a public URL to its object, after checking that it is one of ours, is there,
-    is not too large, and really is an image.
+    is not too large, and really is an image, and after taking camera data out of it.
     Errors: IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-    IMAGE_TYPE_UNSUPPORTED.
+    IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED.
+    """
+    UploadBytes: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.UploadBytesRequest, _images_service_pb2.UploadBytesResponse]
+    """UploadBytes stores a picture that a service has made, without metadata. The same picture of the
+    same user and channel is stored once.
+    Errors: IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_TYPE_MISMATCH,
+    IMAGE_DAMAGED, VALIDATION_FAILED.
     """
     EraseUser: _grpc.UnaryUnaryMultiCallable[_images_service_pb2.EraseUserRequest, _images_service_pb2.EraseUserResponse]
     """EraseUser removes everything kept of a user. Repeating it is accepted."""
@@ -61,15 +72,26 @@ class ImagesServiceAsyncStub(ImagesServiceStub):
     Errors: UPLOADER_MISMATCH, VALIDATION_FAILED.
     """
     FinalizeUpload: _aio.UnaryUnaryMultiCallable[_images_service_pb2.FinalizeUploadRequest, _images_service_pb2.FinalizeUploadResponse]  # type: ignore[assignment]
-    """FinalizeUpload confirms that the upload has happened. A pending upload can be confirmed once.
-    Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE,
-    VALIDATION_FAILED.
+    """FinalizeUpload confirms that the upload has happened, after taking camera data out of the
+    picture. A pending upload can be confirmed once.
+    Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE, IMAGE_EMPTY,
+    IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED, VALIDATION_FAILED.
+    """
+    ListMyImages: _aio.UnaryUnaryMultiCallable[_images_service_pb2.ListMyImagesRequest, _images_service_pb2.ListMyImagesResponse]  # type: ignore[assignment]
+    """ListMyImages returns the caller's pictures that were confirmed or used, newest first.
+    Errors: INVALID_CURSOR, VALIDATION_FAILED.
     """
     InspectImage: _aio.UnaryUnaryMultiCallable[_images_service_pb2.InspectImageRequest, _images_service_pb2.InspectImageResponse]  # type: ignore[assignment]
     """InspectImage maps a public URL to its object, after checking that it is one of ours, is there,
-    is not too large, and really is an image.
+    is not too large, and really is an image, and after taking camera data out of it.
     Errors: IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-    IMAGE_TYPE_UNSUPPORTED.
+    IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED.
+    """
+    UploadBytes: _aio.UnaryUnaryMultiCallable[_images_service_pb2.UploadBytesRequest, _images_service_pb2.UploadBytesResponse]  # type: ignore[assignment]
+    """UploadBytes stores a picture that a service has made, without metadata. The same picture of the
+    same user and channel is stored once.
+    Errors: IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_TYPE_MISMATCH,
+    IMAGE_DAMAGED, VALIDATION_FAILED.
     """
     EraseUser: _aio.UnaryUnaryMultiCallable[_images_service_pb2.EraseUserRequest, _images_service_pb2.EraseUserResponse]  # type: ignore[assignment]
     """EraseUser removes everything kept of a user. Repeating it is accepted."""
@@ -93,9 +115,20 @@ class ImagesServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _images_service_pb2.FinalizeUploadRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_images_service_pb2.FinalizeUploadResponse, _abc.Awaitable[_images_service_pb2.FinalizeUploadResponse]]:
-        """FinalizeUpload confirms that the upload has happened. A pending upload can be confirmed once.
-        Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE,
-        VALIDATION_FAILED.
+        """FinalizeUpload confirms that the upload has happened, after taking camera data out of the
+        picture. A pending upload can be confirmed once.
+        Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE, IMAGE_EMPTY,
+        IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED, VALIDATION_FAILED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMyImages(
+        self,
+        request: _images_service_pb2.ListMyImagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_images_service_pb2.ListMyImagesResponse, _abc.Awaitable[_images_service_pb2.ListMyImagesResponse]]:
+        """ListMyImages returns the caller's pictures that were confirmed or used, newest first.
+        Errors: INVALID_CURSOR, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod
@@ -105,9 +138,21 @@ class ImagesServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_images_service_pb2.InspectImageResponse, _abc.Awaitable[_images_service_pb2.InspectImageResponse]]:
         """InspectImage maps a public URL to its object, after checking that it is one of ours, is there,
-        is not too large, and really is an image.
+        is not too large, and really is an image, and after taking camera data out of it.
         Errors: IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-        IMAGE_TYPE_UNSUPPORTED.
+        IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED.
+        """
+
+    @_abc_1.abstractmethod
+    def UploadBytes(
+        self,
+        request: _images_service_pb2.UploadBytesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_images_service_pb2.UploadBytesResponse, _abc.Awaitable[_images_service_pb2.UploadBytesResponse]]:
+        """UploadBytes stores a picture that a service has made, without metadata. The same picture of the
+        same user and channel is stored once.
+        Errors: IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_TYPE_MISMATCH,
+        IMAGE_DAMAGED, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod

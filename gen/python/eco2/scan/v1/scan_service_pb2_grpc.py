@@ -102,8 +102,8 @@ class ScanServiceServicer:
         """SubmitScan accepts a scan of an uploaded photo and returns at once. Repeating a call with the
         same X-Idempotency-Key and payload returns the first answer.
         Errors: IMAGE_URL_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY,
-        IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, UNSUPPORTED_MODEL, IDEMPOTENCY_KEY_REUSED,
-        RATE_LIMITED, VALIDATION_FAILED.
+        IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED, UNSUPPORTED_MODEL,
+        IDEMPOTENCY_KEY_REUSED, RATE_LIMITED, VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,8 +39,8 @@ class ScanServiceStub:
     """SubmitScan accepts a scan of an uploaded photo and returns at once. Repeating a call with the
     same X-Idempotency-Key and payload returns the first answer.
     Errors: IMAGE_URL_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY,
-    IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, UNSUPPORTED_MODEL, IDEMPOTENCY_KEY_REUSED,
-    RATE_LIMITED, VALIDATION_FAILED.
+    IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED, UNSUPPORTED_MODEL,
+    IDEMPOTENCY_KEY_REUSED, RATE_LIMITED, VALIDATION_FAILED.
     """
     GetScanResult: _grpc.UnaryUnaryMultiCallable[_scan_service_pb2.GetScanResultRequest, _scan_service_pb2.GetScanResultResponse]
     """GetScanResult returns the state of a scan and its result when it is completed.
@@ -94,8 +94,8 @@ class ScanServiceAsyncStub(ScanServiceStub):
     """SubmitScan accepts a scan of an uploaded photo and returns at once. Repeating a call with the
     same X-Idempotency-Key and payload returns the first answer.
     Errors: IMAGE_URL_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY,
-    IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, UNSUPPORTED_MODEL, IDEMPOTENCY_KEY_REUSED,
-    RATE_LIMITED, VALIDATION_FAILED.
+    IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED, UNSUPPORTED_MODEL,
+    IDEMPOTENCY_KEY_REUSED, RATE_LIMITED, VALIDATION_FAILED.
     """
     GetScanResult: _aio.UnaryUnaryMultiCallable[_scan_service_pb2.GetScanResultRequest, _scan_service_pb2.GetScanResultResponse]  # type: ignore[assignment]
     """GetScanResult returns the state of a scan and its result when it is completed.
@@ -152,8 +152,8 @@ class ScanServiceServicer(metaclass=_abc_1.ABCMeta):
         """SubmitScan accepts a scan of an uploaded photo and returns at once. Repeating a call with the
         same X-Idempotency-Key and payload returns the first answer.
         Errors: IMAGE_URL_REQUIRED, IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY,
-        IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, UNSUPPORTED_MODEL, IDEMPOTENCY_KEY_REUSED,
-        RATE_LIMITED, VALIDATION_FAILED.
+        IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED, UNSUPPORTED_MODEL,
+        IDEMPOTENCY_KEY_REUSED, RATE_LIMITED, VALIDATION_FAILED.
         """
 
     @_abc_1.abstractmethod

@@ -289,6 +289,60 @@ class GetUserResponse(_message.Message):
 Global___GetUserResponse: _TypeAlias = GetUserResponse  # noqa: Y015
 
 @_typing.final
+class GetCharacterOwnershipRequest(_message.Message):
+    """Request of GetCharacterOwnership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    CHARACTER_CODE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """UUID of the user."""
+    character_code: _builtins.str
+    """Code of the character."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        character_code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["character_code", b"character_code", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCharacterOwnershipRequest: _TypeAlias = GetCharacterOwnershipRequest  # noqa: Y015
+
+@_typing.final
+class GetCharacterOwnershipResponse(_message.Message):
+    """Response of GetCharacterOwnership."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNED_FIELD_NUMBER: _builtins.int
+    ACQUIRED_AT_FIELD_NUMBER: _builtins.int
+    owned: _builtins.bool
+    """Whether the user has it."""
+    @_builtins.property
+    def acquired_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    def __init__(
+        self,
+        *,
+        owned: _builtins.bool = ...,
+        acquired_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acquired_at", b"acquired_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acquired_at", b"acquired_at", "owned", b"owned"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCharacterOwnershipResponse: _TypeAlias = GetCharacterOwnershipResponse  # noqa: Y015
+
+@_typing.final
 class GrantCharactersRequest(_message.Message):
     """Request of GrantCharacters."""
 

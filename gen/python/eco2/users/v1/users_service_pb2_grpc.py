@@ -81,6 +81,11 @@ class UsersServiceStub:
                 request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetUserRequest.SerializeToString,
                 response_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetUserResponse.FromString,
                 _registered_method=True)
+        self.GetCharacterOwnership = channel.unary_unary(
+                '/eco2.users.v1.UsersService/GetCharacterOwnership',
+                request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetCharacterOwnershipRequest.SerializeToString,
+                response_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetCharacterOwnershipResponse.FromString,
+                _registered_method=True)
         self.GrantCharacters = channel.unary_unary(
                 '/eco2.users.v1.UsersService/GrantCharacters',
                 request_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GrantCharactersRequest.SerializeToString,
@@ -170,6 +175,14 @@ class UsersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCharacterOwnership(self, request, context):
+        """GetCharacterOwnership says whether a user has a character.
+        Errors: USER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GrantCharacters(self, request, context):
         """GrantCharacters records earned characters and books the points that came with them. A grant or
         a booking that is already recorded is not an error and changes nothing; a grant to an account
@@ -233,6 +246,11 @@ def add_UsersServiceServicer_to_server(servicer, server):
                     servicer.GetUser,
                     request_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetUserRequest.FromString,
                     response_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetUserResponse.SerializeToString,
+            ),
+            'GetCharacterOwnership': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCharacterOwnership,
+                    request_deserializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetCharacterOwnershipRequest.FromString,
+                    response_serializer=eco2_dot_users_dot_v1_dot_users__service__pb2.GetCharacterOwnershipResponse.SerializeToString,
             ),
             'GrantCharacters': grpc.unary_unary_rpc_method_handler(
                     servicer.GrantCharacters,
@@ -489,6 +507,33 @@ class UsersService:
             '/eco2.users.v1.UsersService/GetUser',
             eco2_dot_users_dot_v1_dot_users__service__pb2.GetUserRequest.SerializeToString,
             eco2_dot_users_dot_v1_dot_users__service__pb2.GetUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCharacterOwnership(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.users.v1.UsersService/GetCharacterOwnership',
+            eco2_dot_users_dot_v1_dot_users__service__pb2.GetCharacterOwnershipRequest.SerializeToString,
+            eco2_dot_users_dot_v1_dot_users__service__pb2.GetCharacterOwnershipResponse.FromString,
             options,
             channel_credentials,
             insecure,

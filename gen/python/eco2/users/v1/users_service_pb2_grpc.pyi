@@ -71,6 +71,10 @@ class UsersServiceStub:
     """GetUser returns an account.
     Errors: USER_NOT_FOUND.
     """
+    GetCharacterOwnership: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.GetCharacterOwnershipRequest, _users_service_pb2.GetCharacterOwnershipResponse]
+    """GetCharacterOwnership says whether a user has a character.
+    Errors: USER_NOT_FOUND.
+    """
     GrantCharacters: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.GrantCharactersRequest, _users_service_pb2.GrantCharactersResponse]
     """GrantCharacters records earned characters and books the points that came with them. A grant or
     a booking that is already recorded is not an error and changes nothing; a grant to an account
@@ -119,6 +123,10 @@ class UsersServiceAsyncStub(UsersServiceStub):
     """
     GetUser: _aio.UnaryUnaryMultiCallable[_users_service_pb2.GetUserRequest, _users_service_pb2.GetUserResponse]  # type: ignore[assignment]
     """GetUser returns an account.
+    Errors: USER_NOT_FOUND.
+    """
+    GetCharacterOwnership: _aio.UnaryUnaryMultiCallable[_users_service_pb2.GetCharacterOwnershipRequest, _users_service_pb2.GetCharacterOwnershipResponse]  # type: ignore[assignment]
+    """GetCharacterOwnership says whether a user has a character.
     Errors: USER_NOT_FOUND.
     """
     GrantCharacters: _aio.UnaryUnaryMultiCallable[_users_service_pb2.GrantCharactersRequest, _users_service_pb2.GrantCharactersResponse]  # type: ignore[assignment]
@@ -220,6 +228,16 @@ class UsersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_users_service_pb2.GetUserResponse, _abc.Awaitable[_users_service_pb2.GetUserResponse]]:
         """GetUser returns an account.
+        Errors: USER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCharacterOwnership(
+        self,
+        request: _users_service_pb2.GetCharacterOwnershipRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_users_service_pb2.GetCharacterOwnershipResponse, _abc.Awaitable[_users_service_pb2.GetCharacterOwnershipResponse]]:
+        """GetCharacterOwnership says whether a user has a character.
         Errors: USER_NOT_FOUND.
         """
 

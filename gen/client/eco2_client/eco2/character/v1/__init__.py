@@ -4,15 +4,25 @@
 # This file has been @generated
 
 __all__ = (
+    "CatalogChange",
+    "CatalogCharacter",
     "CatalogEntry",
     "Character",
     "CharacterServiceStub",
+    "FindCharactersRequest",
+    "FindCharactersResponse",
+    "GetCharacterRequest",
+    "GetCharacterResponse",
+    "GetCharacterRewardRequest",
+    "GetCharacterRewardResponse",
     "GetDefaultCharacterRequest",
     "GetDefaultCharacterResponse",
     "ListCatalogRequest",
     "ListCatalogResponse",
     "MatchCharacterRequest",
     "MatchCharacterResponse",
+    "SyncCatalogRequest",
+    "SyncCatalogResponse",
 )
 
 from dataclasses import dataclass
@@ -29,6 +39,76 @@ if TYPE_CHECKING:
 
 _COMPILER_VERSION = "0.10.1"
 betterproto2.check_compiler_version(_COMPILER_VERSION)
+
+
+@dataclass(eq=False, repr=False)
+class CatalogChange(betterproto2.Message):
+    """
+    CatalogChange is one difference between the catalogue and what it is to be.
+    """
+
+    code: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Code.
+    """
+
+    name: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Name afterwards.
+    """
+
+    action: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    "added", "changed", "retired" or "restored".
+    """
+
+    fields: "list[str]" = betterproto2.field(4, betterproto2.TYPE_STRING, repeated=True)
+    """
+    Fields that differ, for "changed" and "restored".
+    """
+
+
+default_message_pool.register_message("eco2.character.v1", "CatalogChange", CatalogChange)
+
+
+@dataclass(eq=False, repr=False)
+class CatalogCharacter(betterproto2.Message):
+    """
+    CatalogCharacter is a character as the catalogue is written.
+    """
+
+    code: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Code, for example "char-petty"; what the character is recognised by for ever.
+    """
+
+    name: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Name.
+    """
+
+    type: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Type label.
+    """
+
+    dialog: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    The character's line.
+    """
+
+    match: "str | None" = betterproto2.field(5, betterproto2.TYPE_STRING, optional=True)
+    """
+    Middle category that earns it; unset for the default character.
+    """
+
+    aliases: "list[str]" = betterproto2.field(6, betterproto2.TYPE_STRING, repeated=True)
+    """
+    What else it is called.
+    """
+
+
+default_message_pool.register_message("eco2.character.v1", "CatalogCharacter", CatalogCharacter)
 
 
 @dataclass(eq=False, repr=False)
@@ -92,8 +172,137 @@ class Character(betterproto2.Message):
     The character's line.
     """
 
+    match: "str | None" = betterproto2.field(6, betterproto2.TYPE_STRING, optional=True)
+    """
+    Middle category that earns it; unset for the default character.
+    """
+
 
 default_message_pool.register_message("eco2.character.v1", "Character", Character)
+
+
+@dataclass(eq=False, repr=False)
+class FindCharactersRequest(betterproto2.Message):
+    """
+    Request of FindCharacters.
+    """
+
+    text: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    What a user wrote.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.character.v1", "FindCharactersRequest", FindCharactersRequest
+)
+
+
+@dataclass(eq=False, repr=False)
+class FindCharactersResponse(betterproto2.Message):
+    """
+    Response of FindCharacters.
+    """
+
+    characters: "list[Character]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Each once, in the order they are first mentioned.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.character.v1", "FindCharactersResponse", FindCharactersResponse
+)
+
+
+@dataclass(eq=False, repr=False)
+class GetCharacterRequest(betterproto2.Message):
+    """
+    Request of GetCharacter.
+    """
+
+    name: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Name, alias or code; case and surrounding white space do not matter.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.character.v1", "GetCharacterRequest", GetCharacterRequest
+)
+
+
+@dataclass(eq=False, repr=False)
+class GetCharacterResponse(betterproto2.Message):
+    """
+    Response of GetCharacter.
+    """
+
+    character: "Character | None" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The character.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.character.v1", "GetCharacterResponse", GetCharacterResponse
+)
+
+
+@dataclass(eq=False, repr=False)
+class GetCharacterRewardRequest(betterproto2.Message):
+    """
+    Request of GetCharacterReward.
+    """
+
+    user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    UUID of the user.
+    """
+
+    item: "MatchCharacterRequest | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, optional=True
+    )
+    """
+    What the item was classified as and found to be.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.character.v1", "GetCharacterRewardRequest", GetCharacterRewardRequest
+)
+
+
+@dataclass(eq=False, repr=False)
+class GetCharacterRewardResponse(betterproto2.Message):
+    """
+    Response of GetCharacterReward.
+    """
+
+    received: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    Whether a character is earned that the user does not have yet.
+    """
+
+    already_owned: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    Whether a character is earned that the user has already.
+    """
+
+    character: "Character | None" = betterproto2.field(3, betterproto2.TYPE_MESSAGE, optional=True)
+    """
+    The character earned; unset when none is.
+    """
+
+    match_reason: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Why it was matched, or why none was.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.character.v1", "GetCharacterRewardResponse", GetCharacterRewardResponse
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -215,6 +424,50 @@ default_message_pool.register_message(
 )
 
 
+@dataclass(eq=False, repr=False)
+class SyncCatalogRequest(betterproto2.Message):
+    """
+    Request of SyncCatalog.
+    """
+
+    characters: "list[CatalogCharacter]" = betterproto2.field(
+        1, betterproto2.TYPE_MESSAGE, repeated=True
+    )
+    """
+    The whole catalogue, in its order.
+    """
+
+    dry_run: "bool" = betterproto2.field(2, betterproto2.TYPE_BOOL)
+    """
+    Only say what would change.
+    """
+
+
+default_message_pool.register_message("eco2.character.v1", "SyncCatalogRequest", SyncCatalogRequest)
+
+
+@dataclass(eq=False, repr=False)
+class SyncCatalogResponse(betterproto2.Message):
+    """
+    Response of SyncCatalog.
+    """
+
+    changes: "list[CatalogChange]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    What was changed, or would be.
+    """
+
+    revision: "int" = betterproto2.field(2, betterproto2.TYPE_INT32)
+    """
+    Revision of the catalogue afterwards; a dry run leaves it as it was.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.character.v1", "SyncCatalogResponse", SyncCatalogResponse
+)
+
+
 class CharacterServiceStub(betterproto2_grpclib.ServiceStub):
     """
     CharacterService owns the catalogue of characters.
@@ -266,6 +519,29 @@ class CharacterServiceStub(betterproto2_grpclib.ServiceStub):
             metadata=metadata,
         )
 
+    async def get_character_reward(
+        self,
+        message: "GetCharacterRewardRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetCharacterRewardResponse":
+        """
+        GetCharacterReward decides as MatchCharacter does, and says whether the character would be new to
+        the user. It grants nothing: grants go through reward.granted alone.
+        Errors: USER_NOT_FOUND, DEPENDENCY_UNAVAILABLE.
+        """
+
+        return await self._unary_unary(
+            "/eco2.character.v1.CharacterService/GetCharacterReward",
+            message,
+            GetCharacterRewardResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_default_character(
         self,
         message: "GetDefaultCharacterRequest | None" = None,
@@ -285,6 +561,73 @@ class CharacterServiceStub(betterproto2_grpclib.ServiceStub):
             "/eco2.character.v1.CharacterService/GetDefaultCharacter",
             message,
             GetDefaultCharacterResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def get_character(
+        self,
+        message: "GetCharacterRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetCharacterResponse":
+        """
+        GetCharacter returns the character of a name, an alias or a code.
+        Errors: CHARACTER_NOT_FOUND.
+        """
+
+        return await self._unary_unary(
+            "/eco2.character.v1.CharacterService/GetCharacter",
+            message,
+            GetCharacterResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def find_characters(
+        self,
+        message: "FindCharactersRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "FindCharactersResponse":
+        """
+        FindCharacters returns the characters that a sentence mentions by name or alias.
+        """
+
+        return await self._unary_unary(
+            "/eco2.character.v1.CharacterService/FindCharacters",
+            message,
+            FindCharactersResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def sync_catalog(
+        self,
+        message: "SyncCatalogRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "SyncCatalogResponse":
+        """
+        SyncCatalog makes the catalogue what the request says, in one transaction. Characters it leaves
+        out are retired: nobody earns them any more, and whoever has them keeps them. Repeating it
+        changes nothing.
+        Errors: VALIDATION_FAILED, DEPENDENCY_UNAVAILABLE.
+        """
+
+        return await self._unary_unary(
+            "/eco2.character.v1.CharacterService/SyncCatalog",
+            message,
+            SyncCatalogResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

@@ -337,6 +337,21 @@ class ErrorReason(betterproto2.Enum):
     The turn does not wait for an input of that type.
     """
 
+    CHARACTER_NOT_FOUND = 80
+    """
+    No character goes by that name.
+    """
+
+    IMAGE_TYPE_MISMATCH = 81
+    """
+    The bytes are an image of another type than the declared one.
+    """
+
+    IMAGE_DAMAGED = 82
+    """
+    The bytes begin like an image and are not a whole one.
+    """
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
         return {
@@ -404,6 +419,9 @@ class ErrorReason(betterproto2.Enum):
             61: "ERROR_REASON_CHAT_NOT_FOUND",
             62: "ERROR_REASON_MESSAGE_REQUIRED",
             63: "ERROR_REASON_TURN_NOT_WAITING",
+            80: "ERROR_REASON_CHARACTER_NOT_FOUND",
+            81: "ERROR_REASON_IMAGE_TYPE_MISMATCH",
+            82: "ERROR_REASON_IMAGE_DAMAGED",
         }
 
     @classmethod
@@ -473,4 +491,7 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_CHAT_NOT_FOUND": 61,
             "ERROR_REASON_MESSAGE_REQUIRED": 62,
             "ERROR_REASON_TURN_NOT_WAITING": 63,
+            "ERROR_REASON_CHARACTER_NOT_FOUND": 80,
+            "ERROR_REASON_IMAGE_TYPE_MISMATCH": 81,
+            "ERROR_REASON_IMAGE_DAMAGED": 82,
         }

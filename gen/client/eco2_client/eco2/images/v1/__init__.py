@@ -10,11 +10,17 @@ __all__ = (
     "EraseUserResponse",
     "FinalizeUploadRequest",
     "FinalizeUploadResponse",
+    "Image",
     "ImagesServiceStub",
     "InspectImageRequest",
     "InspectImageResponse",
+    "ListMyImagesRequest",
+    "ListMyImagesResponse",
+    "UploadBytesRequest",
+    "UploadBytesResponse",
 )
 
+import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -226,6 +232,43 @@ default_message_pool.register_message(
 
 
 @dataclass(eq=False, repr=False)
+class Image(betterproto2.Message):
+    """
+    Image is a picture of a user.
+    """
+
+    key: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Object key.
+    """
+
+    channel: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    What the picture is for.
+    """
+
+    cdn_url: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Public URL.
+    """
+
+    content_type: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    Media type: what the bytes are, where they were looked at, else what was declared.
+    """
+
+    created_at: "datetime.datetime | None" = betterproto2.field(
+        5, betterproto2.TYPE_MESSAGE, unwrap=lambda: ___google__protobuf__.Timestamp, optional=True
+    )
+    """
+    When the upload was begun.
+    """
+
+
+default_message_pool.register_message("eco2.images.v1", "Image", Image)
+
+
+@dataclass(eq=False, repr=False)
 class InspectImageRequest(betterproto2.Message):
     """
     Request of InspectImage.
@@ -267,6 +310,113 @@ default_message_pool.register_message(
 )
 
 
+@dataclass(eq=False, repr=False)
+class ListMyImagesRequest(betterproto2.Message):
+    """
+    Request of ListMyImages.
+    """
+
+    channel: "str | None" = betterproto2.field(1, betterproto2.TYPE_STRING, optional=True)
+    """
+    Only pictures of this channel; all when unset.
+    """
+
+    limit: "int | None" = betterproto2.field(2, betterproto2.TYPE_INT32, optional=True)
+    """
+    Page size; 20 when unset.
+    """
+
+    cursor: "str | None" = betterproto2.field(3, betterproto2.TYPE_STRING, optional=True)
+    """
+    next_cursor of the previous page.
+    """
+
+
+default_message_pool.register_message("eco2.images.v1", "ListMyImagesRequest", ListMyImagesRequest)
+
+
+@dataclass(eq=False, repr=False)
+class ListMyImagesResponse(betterproto2.Message):
+    """
+    Response of ListMyImages.
+    """
+
+    images: "list[Image]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Newest first.
+    """
+
+    next_cursor: "str | None" = betterproto2.field(2, betterproto2.TYPE_STRING, optional=True)
+    """
+    Unset at the end.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.images.v1", "ListMyImagesResponse", ListMyImagesResponse
+)
+
+
+@dataclass(eq=False, repr=False)
+class UploadBytesRequest(betterproto2.Message):
+    """
+    Request of UploadBytes.
+    """
+
+    channel: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    What the picture is for, a word such as "generated".
+    """
+
+    content_type: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Media type of the bytes, which must be what they really are.
+    """
+
+    data: "bytes" = betterproto2.field(3, betterproto2.TYPE_BYTES)
+    """
+    The picture, at most 10 MiB.
+    """
+
+    uploader_id: "str" = betterproto2.field(4, betterproto2.TYPE_STRING)
+    """
+    UUID of the user it is made for and erased with; empty for nobody's.
+    """
+
+
+default_message_pool.register_message("eco2.images.v1", "UploadBytesRequest", UploadBytesRequest)
+
+
+@dataclass(eq=False, repr=False)
+class UploadBytesResponse(betterproto2.Message):
+    """
+    Response of UploadBytes.
+    """
+
+    key: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Object key.
+    """
+
+    cdn_url: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Public URL.
+    """
+
+    content_type: "str" = betterproto2.field(3, betterproto2.TYPE_STRING)
+    """
+    Media type.
+    """
+
+    size_bytes: "int" = betterproto2.field(4, betterproto2.TYPE_INT32)
+    """
+    Size as stored, in bytes.
+    """
+
+
+default_message_pool.register_message("eco2.images.v1", "UploadBytesResponse", UploadBytesResponse)
+
+
 class ImagesServiceStub(betterproto2_grpclib.ServiceStub):
     """
     ImagesService hands out presigned uploads and knows what was uploaded.
@@ -303,15 +453,38 @@ class ImagesServiceStub(betterproto2_grpclib.ServiceStub):
         metadata: "MetadataLike | None" = None,
     ) -> "FinalizeUploadResponse":
         """
-        FinalizeUpload confirms that the upload has happened. A pending upload can be confirmed once.
-        Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE,
-        VALIDATION_FAILED.
+        FinalizeUpload confirms that the upload has happened, after taking camera data out of the
+        picture. A pending upload can be confirmed once.
+        Errors: UPLOAD_NOT_FOUND, CHANNEL_MISMATCH, UPLOADER_MISMATCH, UPLOAD_INCOMPLETE, IMAGE_EMPTY,
+        IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED, VALIDATION_FAILED.
         """
 
         return await self._unary_unary(
             "/eco2.images.v1.ImagesService/FinalizeUpload",
             message,
             FinalizeUploadResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def list_my_images(
+        self,
+        message: "ListMyImagesRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "ListMyImagesResponse":
+        """
+        ListMyImages returns the caller's pictures that were confirmed or used, newest first.
+        Errors: INVALID_CURSOR, VALIDATION_FAILED.
+        """
+
+        return await self._unary_unary(
+            "/eco2.images.v1.ImagesService/ListMyImages",
+            message,
+            ListMyImagesResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,
@@ -327,15 +500,39 @@ class ImagesServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "InspectImageResponse":
         """
         InspectImage maps a public URL to its object, after checking that it is one of ours, is there,
-        is not too large, and really is an image.
+        is not too large, and really is an image, and after taking camera data out of it.
         Errors: IMAGE_URL_NOT_ALLOWED, IMAGE_NOT_FOUND, IMAGE_EMPTY, IMAGE_TOO_LARGE,
-        IMAGE_TYPE_UNSUPPORTED.
+        IMAGE_TYPE_UNSUPPORTED, IMAGE_DAMAGED.
         """
 
         return await self._unary_unary(
             "/eco2.images.v1.ImagesService/InspectImage",
             message,
             InspectImageResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def upload_bytes(
+        self,
+        message: "UploadBytesRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "UploadBytesResponse":
+        """
+        UploadBytes stores a picture that a service has made, without metadata. The same picture of the
+        same user and channel is stored once.
+        Errors: IMAGE_EMPTY, IMAGE_TOO_LARGE, IMAGE_TYPE_UNSUPPORTED, IMAGE_TYPE_MISMATCH,
+        IMAGE_DAMAGED, VALIDATION_FAILED.
+        """
+
+        return await self._unary_unary(
+            "/eco2.images.v1.ImagesService/UploadBytes",
+            message,
+            UploadBytesResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

@@ -8,6 +8,8 @@ __all__ = (
     "AddPointsResponse",
     "CharacterGrant",
     "DeleteMeRequest",
+    "GetCharacterOwnershipRequest",
+    "GetCharacterOwnershipResponse",
     "GetMeRequest",
     "GetMeResponse",
     "GetMyPointsRequest",
@@ -171,6 +173,52 @@ class DeleteMeRequest(betterproto2.Message):
 
 
 default_message_pool.register_message("eco2.users.v1", "DeleteMeRequest", DeleteMeRequest)
+
+
+@dataclass(eq=False, repr=False)
+class GetCharacterOwnershipRequest(betterproto2.Message):
+    """
+    Request of GetCharacterOwnership.
+    """
+
+    user_id: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    UUID of the user.
+    """
+
+    character_code: "str" = betterproto2.field(2, betterproto2.TYPE_STRING)
+    """
+    Code of the character.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.users.v1", "GetCharacterOwnershipRequest", GetCharacterOwnershipRequest
+)
+
+
+@dataclass(eq=False, repr=False)
+class GetCharacterOwnershipResponse(betterproto2.Message):
+    """
+    Response of GetCharacterOwnership.
+    """
+
+    owned: "bool" = betterproto2.field(1, betterproto2.TYPE_BOOL)
+    """
+    Whether the user has it.
+    """
+
+    acquired_at: "datetime.datetime | None" = betterproto2.field(
+        2, betterproto2.TYPE_MESSAGE, unwrap=lambda: ___google__protobuf__.Timestamp, optional=True
+    )
+    """
+    Since when.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.users.v1", "GetCharacterOwnershipResponse", GetCharacterOwnershipResponse
+)
 
 
 @dataclass(eq=False, repr=False)
@@ -896,6 +944,28 @@ class UsersServiceStub(betterproto2_grpclib.ServiceStub):
             "/eco2.users.v1.UsersService/GetUser",
             message,
             GetUserResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def get_character_ownership(
+        self,
+        message: "GetCharacterOwnershipRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "GetCharacterOwnershipResponse":
+        """
+        GetCharacterOwnership says whether a user has a character.
+        Errors: USER_NOT_FOUND.
+        """
+
+        return await self._unary_unary(
+            "/eco2.users.v1.UsersService/GetCharacterOwnership",
+            message,
+            GetCharacterOwnershipResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,

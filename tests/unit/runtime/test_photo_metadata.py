@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from streaming.model.metadata import NotAPhotoError, strip
+from services.runtime.photo_metadata import NotAPhotoError, strip
 
 ORIENTATION = 0x0112
 

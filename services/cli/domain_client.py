@@ -1,4 +1,4 @@
-"""Calls of the command line to the auth service, and how their answers are shown."""
+"""Calls of the command line to the domains, and how their answers are shown."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ PIPE_WIDTH: Final = 200
 """Columns of a table that is not printed to a terminal."""
 
 
-def call(ask: Callable[[grpc.aio.Channel, float], Awaitable[T]]) -> T:
-    """The answer to a call; ends the command with exit code 1 and the reason when it is refused."""
+def call(ask: Callable[[grpc.aio.Channel, float], Awaitable[T]], domain: str = "auth") -> T:
+    """The answer to a call of a domain; ends the command with exit code 1 and the reason when it is
+    refused.
+    """
+    target = target_of(domain)
 
     async def asked() -> T:
-        async with grpc.aio.insecure_channel(target_of("auth")) as channel:
+        async with grpc.aio.insecure_channel(target) as channel:
             return await ask(channel, CALL_SECONDS)
 
     try:
@@ -35,7 +38,7 @@ def call(ask: Callable[[grpc.aio.Channel, float], Awaitable[T]]) -> T:
     except grpc.aio.AioRpcError as error:
         text = error.details() or error.code().name
         if error.code() is grpc.StatusCode.UNAVAILABLE:
-            text = f"the auth service at {target_of('auth')} does not answer: start it first"
+            text = f"the {domain} service at {target} does not answer: start it first"
         typer.echo(f"eco2: {text}", err=True)
         raise typer.Exit(1) from None
 

@@ -10,10 +10,15 @@ GIF (CompuServe GIF89a).
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 from typing import Final
+
+MOST_PARTS: Final = 100_000
+"""Segments, chunks or blocks a file may have. The largest upload in the smallest pieces that
+writers use (GIF blocks of 255 bytes) has 41,000; a file of millions would cost seconds."""
 
 JPEG_START: Final = b"\xff\xd8"
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -25,6 +30,12 @@ _PNG_KEPT: Final = frozenset(
 _WEBP_KEPT: Final = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"})
 _WEBP_EXIF_FLAG: Final = 0x08
 _WEBP_XMP_FLAG: Final = 0x04
+
+_MARKER_LEAD: Final = re.compile(rb"\xff+")
+"""What stands before a marker's code; fill bytes may precede it."""
+
+_SCAN_END: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+"""The next real marker in entropy-coded data: neither a stuffed byte, nor a restart, nor a fill."""
 
 _ORIENTATION: Final = 0x0112
 _SHORT: Final = 3
@@ -57,11 +68,11 @@ def _jpeg(data: bytes) -> Iterator[bytes]:
     yield JPEG_START
     at = 2
     exif_seen = False
-    while True:
-        if data[at] != 0xFF:
+    for _ in _parts():
+        lead = _MARKER_LEAD.match(data, at)
+        if lead is None:
             raise NotAPhotoError("no JPEG marker where one is due")
-        while data[at] == 0xFF:  # fill bytes may precede a marker
-            at += 1
+        at = lead.end()
         marker = data[at]
         at += 1
         if marker == 0xD9:  # end of image
@@ -103,23 +114,16 @@ def _jpeg_kept(marker: int, body: bytes) -> bool:
 
 
 def _scan_end(data: bytes, at: int) -> int:
-    while True:
-        at = data.find(b"\xff", at)
-        if at < 0 or at + 1 >= len(data):
-            raise NotAPhotoError("the JPEG has no end marker")
-        following = data[at + 1]
-        if following == 0xFF:
-            at += 1
-        elif following == 0 or 0xD0 <= following <= 0xD7:  # stuffed byte, restart marker
-            at += 2
-        else:
-            return at
+    found = _SCAN_END.search(data, at)
+    if found is None:
+        raise NotAPhotoError("the JPEG has no end marker")
+    return found.start()
 
 
 def _png(data: bytes) -> Iterator[bytes]:
     yield PNG_SIGNATURE
     at = len(PNG_SIGNATURE)
-    while True:
+    for _ in _parts():
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
@@ -145,7 +149,9 @@ def _webp(data: bytes) -> bytes:
     kept: list[tuple[bytes, bytes]] = []
     exif = b""
     at = 12
+    parts = _parts()
     while at + 8 <= min(end, len(data)):
+        next(parts)
         kind, length = struct.unpack_from("<4sI", data, at)
         body = data[at + 8 : at + 8 + length]
         if len(body) != length:
@@ -178,6 +184,7 @@ def _flags(header: bytes, exif: bytes) -> bytes:
 def _gif(data: bytes) -> Iterator[bytes]:
     at = 13 + _colour_table(data[10])
     yield data[:at]
+    parts = _parts()
     while True:
         start, kind = at, data[at]
         if kind == 0x3B:  # trailer
@@ -191,11 +198,19 @@ def _gif(data: bytes) -> Iterator[bytes]:
             at += 2
         else:
             raise NotAPhotoError("no GIF block where one is due")
+        next(parts)
         while data[at]:  # sub-blocks up to an empty one
+            next(parts)
             at += 1 + data[at]
         at += 1
         if keep:
             yield data[start:at]
+
+
+def _parts() -> Iterator[int]:
+    """Counts the parts of a file; NotAPhotoError when there are too many."""
+    yield from range(MOST_PARTS)
+    raise NotAPhotoError("the file has too many parts")
 
 
 def _colour_table(flags: int) -> int:
