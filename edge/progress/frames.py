@@ -6,9 +6,10 @@ from datetime import datetime
 from json.encoder import encode_basestring as quoted
 from typing import Final
 
-from edge.progress.resume import RECOVERY, event_id
+from edge.progress.resume import event_id
 from streaming.progress import stages
 from streaming.progress.event import StoredEvent
+from streaming.progress.stages import RECOVERY
 
 PING: Final = b": ping\r\n\r\n"
 

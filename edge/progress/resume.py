@@ -1,7 +1,8 @@
 """Where a stream goes on: what a client has seen, and which of a job's events it still needs.
 
 An event's id is its place in the job's stream. Text comes as tokens, and a client that joins late
-gets those so far together as ``token_recovery`` (contract §5.3), whose id is ``recovery:<seq>``.
+gets those so far together as ``token_recovery`` (contract §5.3), whose id is ``recovery:<seq>``. A
+worker publishes one itself when it words the answer anew: it takes the place of all text before.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from streaming.progress.event import START, StoredEvent, StreamId
-
-RECOVERY: Final = "token_recovery"
-SNAPSHOT: Final = "snapshot"
+from streaming.progress.stages import RECOVERY, SNAPSHOT
 
 CLOCKS_APART_MS: Final = 60_000
 """How far the clock of Redis, which makes the ids, may be ahead of ours."""
@@ -75,29 +74,29 @@ def remaining(events: Sequence[StoredEvent], resume: Resume) -> list[StoredEvent
         return list(events)
     if resume.recovered is not None:
         for place, event in enumerate(events):
-            if event.is_token and event.seq == resume.recovered:
+            if event.is_text and event.seq == resume.recovered:
                 return list(events[place + 1 :])
     seen = resume.recovered if resume.recovered is not None else resume.tokens
     if seen is not None:
-        return [event for event in events if not event.is_token or event.seq > seen]
+        return [event for event in events if not event.is_text or event.seq > seen]
     return _with_snapshots(events)
 
 
 def _with_snapshots(events: Sequence[StoredEvent]) -> list[StoredEvent]:
-    """The events with every run of tokens replaced by one snapshot of the text up to there.
+    """The events with every run of text replaced by one snapshot of the text up to there.
 
     One snapshot a run, not one for all: a client may leave between any two events, and what it has
     by then must be the text up to its last id. A job that has ended needs none, because its last
     event carries the whole answer.
     """
     if any(event.is_terminal for event in events):
-        return [event for event in events if not event.is_token]
+        return [event for event in events if not event.is_text]
     text, needed = "", []
     for place, event in enumerate(events):
-        if not event.is_token:
+        if not event.is_text:
             needed.append(event)
             continue
-        text += event.content or ""
-        if place + 1 == len(events) or not events[place + 1].is_token:
+        text = (text if event.is_token else "") + (event.content or "")
+        if place + 1 == len(events) or not events[place + 1].is_text:
             needed.append(event._replace(stage=RECOVERY, status=SNAPSHOT, content=text))
     return needed

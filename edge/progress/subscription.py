@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge.progress import metrics
-from edge.progress.resume import RECOVERY, Resume, remaining
+from edge.progress.resume import Resume, remaining
 from streaming.progress.event import START, StoredEvent, StreamId
 from streaming.progress.history import Histories, JobState
 from streaming.progress.keys import shard_of
@@ -212,7 +212,7 @@ class Subscription:
         if event.id <= self._last_id:
             return False
         self._last_id = event.id
-        if event.is_token or event.stage == RECOVERY:
+        if event.is_text:
             if event.seq <= self._last_token:
                 return False
             self._last_token = event.seq

@@ -45,7 +45,8 @@ class ProgressEvent:
     stage: str
     """A stage of :mod:`streaming.progress.stages`, or ``token``."""
     status: str
-    """``started``, ``completed``, ``failed``, ``waiting``; ``streaming`` for tokens."""
+    """``started``, ``completed``, ``failed``, ``waiting``; ``streaming`` for tokens, ``snapshot``
+    for a ``token_recovery``."""
     domain: stages.Domain = "scan"
     """Whose table of stages gives the event its place."""
     fence: int = 0
@@ -62,14 +63,15 @@ class ProgressEvent:
     node: str | None = None
     """What produced the token batch (``answer``)."""
     token_batch: int | None = None
-    """Number of the token batch, growing from one batch of a job to the next; tokens need it."""
+    """Number of the token batch, from 1, growing from one batch of a job to the next; tokens need
+    it. Its `seq` is at least 1000 above it, so that it goes on where Redis has lost its data."""
     traceparent: str = ""
     """W3C trace context of the work the event tells about."""
 
     @property
-    def is_token(self) -> bool:
-        """Whether this is a piece of the streamed answer."""
-        return self.stage == stages.TOKEN
+    def is_text(self) -> bool:
+        """Whether this carries text of the answer: a further piece, or all of it anew."""
+        return self.stage in stages.TEXT
 
     @property
     def is_terminal(self) -> bool:
@@ -98,8 +100,13 @@ class StoredEvent(NamedTuple):
 
     @property
     def is_token(self) -> bool:
-        """Whether this is a piece of the streamed answer."""
+        """Whether this is a further piece of the streamed answer."""
         return self.stage == stages.TOKEN
+
+    @property
+    def is_text(self) -> bool:
+        """Whether this carries text of the answer: a further piece, or all of it anew."""
+        return self.stage in stages.TEXT
 
     @property
     def is_terminal(self) -> bool:

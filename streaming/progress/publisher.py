@@ -58,7 +58,7 @@ class ProgressPublisher:
             OPEN, (keys.state(job_id),), (user_id, domain, traceparent, self._job_seconds)
         )
         replies = await run(self._redis, [opening, *map(self.call_for, events)])
-        return _seqs(events, replies[1:])
+        return seqs_of(events, replies[1:])
 
     async def publish(self, *events: ProgressEvent) -> list[int | None]:
         """Publish in the order given; each event's `seq`, or None for one that was dropped.
@@ -70,7 +70,7 @@ class ProgressPublisher:
         """
         if not events:
             return []
-        return _seqs(events, await run(self._redis, [self.call_for(event) for event in events]))
+        return seqs_of(events, await run(self._redis, [self.call_for(event) for event in events]))
 
     def call_for(self, event: ProgressEvent) -> Call:
         """The script call that publishes `event`, for those who send it together with others."""
@@ -78,11 +78,11 @@ class ProgressPublisher:
         if not name.isidentifier():
             raise ValueError(f"a stage is named like an identifier, not {name!r}")
         batch: str | int
-        if event.is_token:
+        if event.is_text:
             if event.token_batch is None:
                 raise ValueError("a token event needs the number of its batch")
             dedup, counter, batch = "", "token_seq", event.token_batch
-            lowest = stages.FIRST_TOKEN_SEQ
+            lowest = stages.FIRST_TOKEN_SEQ - 1 + max(1, event.token_batch)
         else:
             dedup, counter, batch = f"seen:{name}:{status}", "seq", ""
             lowest = stages.lowest_seq(domain, name, status)
@@ -112,7 +112,7 @@ def _fields(event: ProgressEvent) -> list[str | int]:
         "job_id", event.job_id, "stage", event.stage, "status", event.status,
     ]  # fmt: skip
     progress = event.progress
-    if progress is None and not event.is_token:
+    if progress is None and not event.is_text:
         progress = stages.percentage(event.domain, event.stage, event.status)
     if progress is not None:
         fields += ("progress", progress)
@@ -139,7 +139,8 @@ def _object_in_one_line(text: str) -> str:
     return text
 
 
-def _seqs(events: Sequence[ProgressEvent], replies: Sequence[int]) -> list[int | None]:
+def seqs_of(events: Sequence[ProgressEvent], replies: Sequence[int]) -> list[int | None]:
+    """`seq` by event from the script's replies, None for those dropped; both are counted."""
     for event, reply in zip(events, replies, strict=True):
         if reply < 0:
             _DROPPED.labels(_REASONS[reply]).inc()

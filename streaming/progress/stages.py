@@ -20,6 +20,15 @@ WAITING: Final = "waiting"
 
 DONE: Final = "done"
 TOKEN: Final = "token"  # noqa: S105 - a piece of text, no credential
+STREAMING: Final = "streaming"
+
+RECOVERY: Final = "token_recovery"
+"""The text so far in one piece: what a client that joins late gets instead of tokens, and what a
+worker publishes that words an answer anew, in place of all it has published before."""
+SNAPSHOT: Final = "snapshot"
+
+TEXT: Final = frozenset({TOKEN, RECOVERY})
+"""Stages that carry the answer's text; numbered apart from progress."""
 
 FIRST_TOKEN_SEQ: Final = 1001
 """Tokens are numbered apart from progress, from here on."""

@@ -20,9 +20,10 @@ from services.runtime import logs
 from streaming.progress import keys, stages
 from streaming.progress.event import ProgressEvent
 from streaming.progress.gather import Gather
-from streaming.progress.publisher import JOB_SECONDS, ProgressPublisher
+from streaming.progress.publisher import JOB_SECONDS, ProgressPublisher, seqs_of
 from streaming.progress.scripts import (
     ACQUIRE,
+    ENDED,
     FENCED,
     OPEN,
     PUBLISH,
@@ -50,7 +51,7 @@ BEGIN: Final = Script(
     + _function("publish", PUBLISH)
     + """
 -- Take up a stage: nothing when the job has ended or has passed the stage, else the lease, the
--- owner, the event and what an earlier attempt worked out.
+-- owner, the event, what an earlier attempt worked out and the number of its last token batch.
 -- KEYS  lease, state, shard stream, job stream, checkpoint
 -- ARGV  1 token  2 life of the lease ms  3 life of the job's keys s  4 owner  5 domain
 --       6 traceparent  7 field that tells that the next stage has begun ('': none)
@@ -64,7 +65,7 @@ open({KEYS[2]}, {ARGV[4], ARGV[5], ARGV[6], ARGV[3]})
 local event = {string.format('%.0f', fence)}
 for i = 9, #ARGV do event[#event + 1] = ARGV[i] end
 publish({KEYS[3], KEYS[4], KEYS[2]}, event)
-return {'begun', fence, redis.call('GET', KEYS[5])}
+return {'begun', fence, redis.call('GET', KEYS[5]), redis.call('HGET', KEYS[2], 'batch')}
 """
 )
 
@@ -85,6 +86,18 @@ for i = 8, #ARGV do event[#event + 1] = ARGV[i] end
 local seq = publish({KEYS[3], KEYS[4], KEYS[2]}, event)
 release({KEYS[1]}, {ARGV[1], ARGV[2]})
 return seq
+"""
+)
+
+
+SAVE: Final = Script(
+    """
+-- Keep what a stage has worked out so far, unless whoever works on it has a successor.
+-- KEYS  state, checkpoint
+-- ARGV  1 fence  2 life of the job's keys s  3 checkpoint
+if tonumber(ARGV[1]) < tonumber(redis.call('HGET', KEYS[1], 'fence') or '0') then return 0 end
+redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[2])
+return 1
 """
 )
 
@@ -113,6 +126,8 @@ class Turn:
     checkpoint: bytes | None
     """What an earlier attempt worked out."""
     renewed_at: float
+    batch: int = 0
+    """Number of the last token batch that was published, by whomever; 0 before the first."""
     lost: Callable[[], None] = field(default=lambda: None)
     """Called once when somebody else has taken the stage over: stop working."""
 
@@ -191,7 +206,8 @@ class Turns:
         if what != b"begun":
             return Over(ended=what == b"ended")
         turn.fence = reply[1]
-        turn.checkpoint = reply[2] if len(reply) > 2 else None
+        turn.checkpoint = reply[2]
+        turn.batch = int(reply[3] or 0)
         self._by_id[id(turn)] = turn
         return turn
 
@@ -230,6 +246,30 @@ class Turns:
             ],
         )
         return bool(replies[0] != FENCED)
+
+    async def tell(
+        self, turn: Turn, *events: ProgressEvent, checkpoint: bytes | None = None
+    ) -> bool:
+        """Keep the checkpoint and publish the events, which carry the turn's fence.
+
+        False when somebody else has taken the stage over, or the job has ended: stop working.
+        """
+        calls = [self._publisher.call_for(event) for event in events]
+        if checkpoint is not None:
+            calls.insert(0, self._keeping(turn, checkpoint))
+        replies = await self._gather.run(calls)
+        told = replies[len(calls) - len(events) :]
+        seqs_of(events, told)
+        overtaken = any(reply in (FENCED, ENDED) for reply in told)
+        return not overtaken and (checkpoint is None or bool(replies[0]))
+
+    def _keeping(self, turn: Turn, checkpoint: bytes) -> Call:
+        job_id, stage = turn.place.job_id, turn.place.stage
+        return Call(
+            SAVE,
+            (keys.state(job_id), keys.checkpoint(job_id, stage)),
+            (turn.fence, JOB_SECONDS, checkpoint),
+        )
 
     async def release(self, turn: Turn) -> None:
         """Give the lease back without having finished."""

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.progress import frames
-from edge.progress.resume import RECOVERY
 from streaming.progress.event import StoredEvent, StreamId
+from streaming.progress.stages import RECOVERY
 
 
 def test_progress_frame_is_the_contracts_example() -> None:

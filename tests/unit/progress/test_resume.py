@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.progress import resume
-from edge.progress.resume import RECOVERY, Resume
+from edge.progress.resume import Resume
 from streaming.progress.event import START, StoredEvent, StreamId
+from streaming.progress.stages import RECOVERY
 
 
 def token(ms: int, seq: int, content: str) -> StoredEvent:
@@ -84,6 +87,19 @@ def test_finished_job_needs_no_snapshot() -> None:
     ]  # fmt: skip
 
 
+def anew(ms: int, seq: int, content: str) -> StoredEvent:
+    return StoredEvent(StreamId(ms, 0), "job", RECOVERY, "snapshot", seq, content=content)
+
+
+def test_words_anew_take_the_place_of_all_text_before() -> None:
+    history = [*HISTORY, anew(6, 1003, "처"), token(7, 1004, "음")]
+    assert [(e.content, e.seq) for e in resume.remaining(history, Resume()) if e.is_text] == [
+        ("안", 1001), ("안녕", 1002), ("처음", 1004),
+    ]  # fmt: skip
+    assert resume.remaining(history, Resume(recovered=1003)) == history[-1:]
+    assert resume.remaining(history, Resume(tokens=1002))[-2:] == history[-2:]
+
+
 class TextReader:
     """A chat screen: appends tokens, replaces by snapshots, forgets nothing when it reconnects."""
 
@@ -103,26 +119,62 @@ class TextReader:
             self.stages.append(event.seq)
 
 
-@given(
-    kinds=st.lists(st.booleans(), max_size=30),
-    cuts=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5),
-)
-def test_text_is_whole_however_often_the_client_reconnects(
-    kinds: list[bool], cuts: list[tuple[int, int]]
-) -> None:
-    """`kinds`: token or progress; each cut: events published by then, and events then read."""
-    history, seq = [], 1000
-    for ms, is_token in enumerate(kinds, start=1):
-        seq += is_token
-        history.append(token(ms, seq, f"<{seq}>") if is_token else progress(ms))
+Kind = Literal["progress", "token", "anew"]
+
+
+def job_of(kinds: list[Kind]) -> tuple[list[StoredEvent], str]:
+    """A job's history, and the text somebody has who read it without a break."""
+    history, seq, text = [], 1000, ""
+    for ms, kind in enumerate(kinds, start=1):
+        if kind == "progress":
+            history.append(progress(ms))
+            continue
+        seq += 1
+        piece = f"<{seq}>"
+        text = text + piece if kind == "token" else piece
+        history.append((token if kind == "token" else anew)(ms, seq, piece))
+    return history, text
+
+
+def read_with_cuts(
+    history: list[StoredEvent], cuts: list[tuple[int, int]], *, by_token: bool = False
+) -> TextReader:
+    """Read with reconnects; each cut: events published by then, and events then read.
+
+    `by_token`: the client says what it has seen by ``last_token_seq``, as one that keeps no id.
+    """
     reader = TextReader()
     for published, read in [*sorted(cuts), (len(history), len(history))]:
-        seen = resume.parse(reader.last_id, now_ms=0)
+        if by_token and reader.last_token:
+            seen = resume.parse("", str(reader.last_token), now_ms=0)
+        else:
+            seen = resume.parse(reader.last_id, now_ms=0)
         events = [event for event in history[:published] if event.id > seen.after]
         for event in resume.remaining(events, seen)[:read]:
             reader.see(event)
-    assert reader.text == "".join(e.content or "" for e in history if e.is_token)
-    assert reader.stages == [e.seq for e in history if not e.is_token]
+    return reader
+
+
+KINDS = st.lists(st.sampled_from(("progress", "token", "token", "token", "anew")), max_size=30)
+CUTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=5)
+
+
+@given(kinds=KINDS, cuts=CUTS)
+def test_text_is_whole_however_often_the_client_reconnects(
+    kinds: list[Kind], cuts: list[tuple[int, int]]
+) -> None:
+    history, text = job_of(kinds)
+    reader = read_with_cuts(history, cuts)
+    assert reader.text == text
+    assert reader.stages == [e.seq for e in history if not e.is_text]
+
+
+@given(kinds=KINDS, cuts=CUTS)
+def test_a_client_that_only_counts_tokens_has_the_whole_text_too(
+    kinds: list[Kind], cuts: list[tuple[int, int]]
+) -> None:
+    history, text = job_of(kinds)
+    assert read_with_cuts(history, cuts, by_token=True).text == text
 
 
 def test_start_is_before_everything() -> None:
