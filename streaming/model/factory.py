@@ -42,6 +42,7 @@ def _openai(settings: ModelSettings, knowledge: Knowledge) -> Server:
         named=provider.named,
         names=settings.served_names,
         price=partial(price_of, settings=settings),
+        talks=lambda model: provider.named(model).chat if model else provider.chat,
     )
 
 
@@ -64,6 +65,7 @@ def _gemini(settings: ModelSettings, knowledge: Knowledge) -> Server:
         named=provider.named,
         names=frozenset(GEMINI_MODELS),
         price=partial(price_of, settings=settings),
+        talks=lambda model: provider.named(model).chat if model else provider.chat,
     )
 
 

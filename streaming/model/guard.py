@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -21,6 +22,7 @@ from streaming.model.provider import (
 from streaming.model.settings import ModelSettings
 
 R = TypeVar("R")
+S = TypeVar("S")
 
 BACKOFF_SECONDS: Final = 0.5
 """Pause before the second attempt in place; doubled for each further one."""
@@ -100,6 +102,40 @@ class Guard:
                 left -= pause
                 await asyncio.sleep(pause)
 
+    @asynccontextmanager
+    async def stream(
+        self,
+        kind: str,
+        begin: Callable[[], AbstractAsyncContextManager[S]],
+        patience_seconds: float,
+    ) -> AsyncIterator[S]:
+        """Hold a slot for as long as an answer streams. Begun once, except after a 429, which only
+        means waiting: whether words that broke off are said again is for the caller to decide.
+
+        Raises what beginning or reading the stream raises, and as :meth:`call` when `patience` is
+        used up.
+        """
+        until = time.monotonic() + patience_seconds
+        begun = False
+        while True:
+            permit = await self._admitted(until)
+            started = time.monotonic()
+            try:
+                with self._outcome(permit):
+                    async with begin() as stream:
+                        begun = True
+                        yield stream
+                return
+            except ModelRateLimited as error:
+                metrics.count_error(self.name, kind, error)
+                pause = error.retry_after_seconds or 0.0
+                self._limiter.limited(started=started, retry_after=pause)
+                if begun or time.monotonic() + pause > until:
+                    raise
+            except ModelError as error:
+                metrics.count_error(self.name, kind, error)
+                raise
+
     async def _admitted(self, until: float) -> Permit:
         """Wait for leave of the breaker and of the limiter; ends with a slot taken."""
         self._waiting.inc()
@@ -121,15 +157,21 @@ class Guard:
             self._waiting.dec()
 
     async def _once(self, ask: Callable[[], Awaitable[R]], seconds: float, permit: Permit) -> R:
-        """One call under `permit` and the slot that goes with it; both are given back."""
+        """One call under `permit`."""
+        with self._outcome(permit):
+            try:
+                async with asyncio.timeout(seconds):
+                    return await ask()
+            except TimeoutError:
+                raise ModelTimeout("the time for the call is used up") from None
+
+    @contextmanager
+    def _outcome(self, permit: Permit) -> Iterator[None]:
+        """Report how a call under `permit` went; the permit and its slot are given back."""
         breaker = self._breaker
         self._in_flight.inc()
         try:
-            async with asyncio.timeout(seconds):
-                answer = await ask()
-        except TimeoutError:
-            breaker.failed(permit, time.monotonic())
-            raise ModelTimeout("the time for the call is used up") from None
+            yield
         except ModelError as error:
             if isinstance(error, ModelTimeout | ModelUnavailable) and not isinstance(
                 error, ModelRateLimited
@@ -143,7 +185,6 @@ class Guard:
             raise
         else:
             breaker.succeeded(permit)
-            return answer
         finally:
             self._in_flight.dec()
             self._limiter.release()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from services.runtime.photo_metadata import NotAPhotoError, strip
 from streaming.model import metrics
+from streaming.model.chat import ChatProvider, Grading, Line, Speech, Summary, Understanding
 from streaming.model.guard import Budget, Guard
 from streaming.model.prices import Price
 from streaming.model.provider import (
@@ -17,6 +19,7 @@ from streaming.model.provider import (
     ModelRejected,
     ModelTimeout,
     ModelUnavailable,
+    Usage,
     Vision,
 )
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from streaming.knowledge import RuleDocument
 
 R = TypeVar("R", Vision, Answer)
+C = TypeVar("C", Understanding, Summary, Grading)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +60,63 @@ class Server:
     """The provider asking for another model name; None when there is only one."""
     names: frozenset[str] = frozenset()
     price: Callable[[str], Price | None] = lambda _: None
+    talks: Callable[[str], ChatProvider] | None = None
+    """The chat calls for a model name; None for a provider that can't talk."""
 
     def asking_for(self, model: str) -> ModelProvider:
         """The provider for a job that wants `model`."""
         if self.named is None or model not in self.names:
             return self.provider
         return self.named(model)
+
+
+class Talker:
+    """The chat calls of one server, guarded and counted; errors are ModelErrors."""
+
+    def __init__(self, server: Server, chat: ChatProvider) -> None:
+        self._server = server
+        self._chat = chat
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider."""
+        return self._server.provider.name
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        """List price in USD; None when it is not known."""
+        price = self._server.price(model)
+        return None if price is None else price.cost(usage)
+
+    async def intent(self, asked: Mapping[str, Any], budget: Budget) -> Understanding:
+        """Say what a message asks."""
+        return await self._ask("intent", lambda: self._chat.intent(asked), budget)
+
+    async def summary(self, asked: Mapping[str, Any], budget: Budget) -> Summary:
+        """Sum up."""
+        return await self._ask("summary", lambda: self._chat.summary(asked), budget)
+
+    async def grade(self, asked: Mapping[str, Any], budget: Budget) -> Grading:
+        """Grade an answer."""
+        return await self._ask("grade", lambda: self._chat.grade(asked), budget)
+
+    @asynccontextmanager
+    async def reply(
+        self, asked: Mapping[str, Any], history: Sequence[Line], patience_seconds: float
+    ) -> AsyncIterator[Speech]:
+        """Begin to answer; see :meth:`~streaming.model.guard.Guard.stream`."""
+        async with self._server.guard.stream(
+            "reply", lambda: self._chat.reply(asked, history), patience_seconds
+        ) as speech:
+            yield speech
+        self._count("reply", speech.model, speech.usage)
+
+    async def _ask(self, kind: str, call: Callable[[], Awaitable[C]], budget: Budget) -> C:
+        value = await self._server.guard.call(kind, call, budget)
+        self._count(kind, value.model, value.usage)
+        return value
+
+    def _count(self, kind: str, model: str, usage: Usage) -> None:
+        metrics.count_success(self.provider, kind, model, usage, self._server.price(model))
 
 
 class Models:
@@ -117,6 +172,18 @@ class Models:
             )
 
         return await self._with_fallback("answer", model, ask)
+
+    def talker(self, model: str) -> Talker | None:
+        """Who talks to a user that wants `model`; None when only rules can: there is no model, or
+        it is held off and the settings say not to wait.
+        """
+        server = self.server_for(model)
+        if server.talks is None:
+            return None
+        if self._fallback is not None and server.guard.is_holding_off:
+            metrics.FALLBACKS.labels("chat").inc()
+            return None
+        return Talker(server, server.talks(model if model in server.names else ""))
 
     async def close(self) -> None:
         """Close every provider."""

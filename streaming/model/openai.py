@@ -38,6 +38,7 @@ from streaming.model.provider import (
     Vision,
 )
 from streaming.model.settings import Api, ModelSettings
+from streaming.model.talk import Talk
 from streaming.model.wire import Call, Chat, Dialect, Options, Reply, Responses
 
 DEFAULT_QUESTION: Final = "이 물건은 어떻게 버려야 하나요?"
@@ -74,18 +75,18 @@ class OpenAIProvider:
         self._model = model or settings.model
         self._inline = settings.sends_inline if inline is None else inline
         self._call_seconds = settings.model_call_timeout_seconds
-        self._options = Options(
+        self.options = Options(
             image_detail=settings.model_image_detail,
             max_output_tokens=settings.model_max_output_tokens,
             reasoning_effort=settings.model_reasoning_effort,
         )
-        self._dialect: Dialect = (
+        self.dialect: Dialect = (
             Responses() if (api or settings.effective_api) is Api.RESPONSES else Chat()
         )
         self._vision, self._answer = knowledge.prompts["vision"], knowledge.prompts["answer"]
         vision_call, answer_call = _calls(knowledge)
-        self._vision_head = self._dialect.head(vision_call, self._options)
-        self._answer_head = self._dialect.head(answer_call, self._options)
+        self._vision_head = self.dialect.head(vision_call, self.options)
+        self._answer_head = self.dialect.head(answer_call, self.options)
         timeout = Timeout(
             self._call_seconds,
             connect=settings.model_connect_timeout_seconds,
@@ -100,12 +101,13 @@ class OpenAIProvider:
             timeout=timeout,
             http_client=self._http,
         )
-        self._url = str(self._client.base_url).rstrip("/") + self._dialect.path
-        self._headers = {
+        self.url = str(self._client.base_url).rstrip("/") + self.dialect.path
+        self.headers = {
             name: value
             for name, value in self._client.default_headers.items()
             if isinstance(value, str)  # others stand for headers that are left out
         }
+        self.chat = Talk(self, knowledge, settings)
 
     @property
     def name(self) -> str:
@@ -123,6 +125,7 @@ class OpenAIProvider:
             return self
         other = copy.copy(self)
         other._model = model
+        other.chat = self.chat.of(other)
         return other
 
     @property
@@ -134,7 +137,7 @@ class OpenAIProvider:
         """Classify the photo; labels come back folded to the taxonomy."""
         url = _data_url(image) if self._inline else image.url
         text = self._vision.user({"question": question or DEFAULT_QUESTION})
-        reply = await self._call(self._vision_head, text, url)
+        reply = await self.ask(self._vision_head, text, url)
         labels = schema.read_vision(reply.text)
         folded = self._knowledge.canonical(labels.major, labels.middle, labels.minor)
         return Vision(
@@ -162,7 +165,7 @@ class OpenAIProvider:
                 "question": question or DEFAULT_QUESTION,
             }
         )
-        reply = await self._call(self._answer_head, text, None)
+        reply = await self.ask(self._answer_head, text)
         wording = schema.read_answer(reply.text)
         return Answer(
             disposal_steps=wording.steps,
@@ -175,14 +178,16 @@ class OpenAIProvider:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self.chat.close()
         await self._client.close()
 
-    async def _call(self, head: bytes, text: str, image_url: str | None) -> Reply:
-        body = head + self._dialect.tail(self._model, text, image_url, self._options)
+    async def ask(self, head: bytes, text: str, image_url: str | None = None) -> Reply:
+        """One call whose fixed part is `head`. Raises a ModelError."""
+        body = head + self.dialect.tail(self._model, text, image_url, self.options)
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._call_seconds):
-                response = await self._http.post(self._url, content=body, headers=self._headers)
+                response = await self._http.post(self.url, content=body, headers=self.headers)
         except TimeoutError:
             raise ModelTimeout(f"no answer within {self._call_seconds:g} s") from None
         except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
@@ -190,12 +195,12 @@ class OpenAIProvider:
                 raise ModelTimeout("no answer in time") from error
             raise ModelUnavailable("not reachable") from error
         if response.status_code != HTTPStatus.OK:
-            raise _refusal(response)
+            raise self.refusal(response.status_code, response.content, response.headers.get)
         try:
             parsed: object = json.loads(response.content)
         except ValueError as error:
             raise ModelOutputInvalid("the answer is not JSON") from error
-        reply = self._dialect.read(parsed)
+        reply = self.dialect.read(parsed)
         usage = Usage(
             input_tokens=reply.usage.input_tokens,
             output_tokens=reply.usage.output_tokens,
@@ -203,6 +208,18 @@ class OpenAIProvider:
             latency_seconds=time.perf_counter() - began,
         )
         return Reply(reply.text, reply.model, usage)
+
+    @staticmethod
+    def refusal(status: int, body: bytes, header: Callable[[str], str | None]) -> ModelError:
+        """An answer that is no 200 as an error; its text may quote the request and is left out."""
+        code = _code(body)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            seconds = pause(header("retry-after-ms"), header("retry-after"), time.time())
+            return ModelRateLimited(f"429 ({code})", retry_after_seconds=seconds)
+        if status in _REFUSED:
+            return ModelRejected(f"{status} ({code})")
+        seconds = pause(header("retry-after-ms"), header("retry-after"), time.time(), default=0)
+        return ModelUnavailable(f"{status} ({code})", retry_after_seconds=seconds or None)
 
 
 def _calls(knowledge: Knowledge) -> tuple[Call, Call]:
@@ -236,19 +253,6 @@ def _data_url(image: Image) -> str:
     if image.data is None:
         raise ValueError("an inline photo needs its bytes")
     return f"data:{image.content_type};base64,{base64.b64encode(image.data).decode('ascii')}"
-
-
-def _refusal(response: httpx2.Response) -> ModelError:
-    """An answer that is no 200 as an error; its text may quote the request and is left out."""
-    status, code = response.status_code, _code(response.content)
-    header: Callable[[str], str | None] = response.headers.get
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        seconds = pause(header("retry-after-ms"), header("retry-after"), time.time())
-        return ModelRateLimited(f"429 ({code})", retry_after_seconds=seconds)
-    if status in _REFUSED:
-        return ModelRejected(f"{status} ({code})")
-    seconds = pause(header("retry-after-ms"), header("retry-after"), time.time(), default=0)
-    return ModelUnavailable(f"{status} ({code})", retry_after_seconds=seconds or None)
 
 
 def _code(body: bytes) -> str:

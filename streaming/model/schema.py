@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from streaming.model.chat import Guess
 from streaming.model.provider import ModelOutputInvalid
+
+INTENTS: Final = (
+    "waste", "character", "location", "bulk_waste", "recyclable_price", "collection_point",
+    "weather", "image_generation", "web_search", "general",
+)  # fmt: skip
+"""What a question can be about (contract §5.3)."""
 
 MAX_STEPS: Final = 10
 """The result document has the keys 단계1 … 단계10 (contract §2.4)."""
@@ -112,6 +119,82 @@ def read_answer(text: str) -> Wording:
         _lines(body["insufficiencies"], "insufficiencies", MAX_INSUFFICIENCIES, MAX_LINE),
         _line(body["user_answer"], "user_answer", MAX_ANSWER),
     )
+
+
+AXES: Final = ("faithfulness", "relevance", "completeness", "safety", "communication")
+
+MAX_QUESTIONS: Final = 3
+MAX_QUESTION: Final = 4_000
+MAX_SUMMARY: Final = 4_000
+
+
+def intent_schema(meanings: Mapping[str, str]) -> dict[str, Any]:
+    """Schema of what a message asks; `meanings` describes fields by their name."""
+    question = _object(
+        {
+            "text": {"type": "string"},
+            "intent": {"type": "string", "enum": list(INTENTS)},
+            "confidence": {"type": "number"},
+            "reasoning": {"type": "string"},
+        },
+        meanings,
+    )
+    return _object({"questions": {"type": "array", "items": question}}, meanings)
+
+
+def summary_schema(meanings: Mapping[str, str]) -> dict[str, Any]:
+    """Schema of a summary."""
+    return _object({"summary": {"type": "string"}}, meanings)
+
+
+def grade_schema(meanings: Mapping[str, str]) -> dict[str, Any]:
+    """Schema of a grading."""
+    return _object({axis: {"type": "integer"} for axis in AXES}, meanings)
+
+
+def read_intent(text: str) -> tuple[Guess, ...]:
+    """Read what a message asks; :class:`ModelOutputInvalid` for anything else."""
+    questions = _members(_parse(text), "questions")["questions"]
+    if not isinstance(questions, list) or not questions:
+        raise ModelOutputInvalid("no questions")
+    found = []
+    for entry in questions[:MAX_QUESTIONS]:
+        question = _members(entry, "text", "intent", "confidence")
+        confidence = question["confidence"]
+        if isinstance(confidence, bool) or not isinstance(confidence, int | float):
+            raise ModelOutputInvalid("confidence is not a number")
+        if not 0 <= confidence <= 1:
+            raise ModelOutputInvalid("confidence is not between 0 and 1")
+        if question["intent"] not in INTENTS:
+            raise ModelOutputInvalid("no such intent")
+        wording = question["text"]
+        if not isinstance(wording, str) or len(wording) > MAX_QUESTION:
+            raise ModelOutputInvalid("text is not a question")
+        reasoning = question.get("reasoning")
+        found.append(
+            Guess(
+                " ".join(wording.split()),
+                question["intent"],
+                float(confidence),
+                reasoning[:MAX_LINE] if isinstance(reasoning, str) else "",
+            )
+        )
+    return tuple(found)
+
+
+def read_summary(text: str) -> str:
+    """Read a summary; :class:`ModelOutputInvalid` for anything else."""
+    return _line(_members(_parse(text), "summary")["summary"], "summary", MAX_SUMMARY)
+
+
+def read_grade(text: str) -> dict[str, float]:
+    """Read a grading; :class:`ModelOutputInvalid` for anything else."""
+    body = _members(_parse(text), *AXES)
+    for axis in AXES:
+        value = body[axis]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+            raise ModelOutputInvalid(f"{axis} is not between 0 and 100")
+    return {axis: float(body[axis]) for axis in AXES}
 
 
 def _object(

@@ -108,6 +108,9 @@ class ModelSettings(RuntimeSettings):
     model_call_timeout_seconds: float = Field(default=30.0, gt=0)
     """Time from sending a call to its whole answer (domain.md (d): read time-out 30 s)."""
 
+    model_stream_idle_seconds: float = Field(default=10.0, gt=0)
+    """Silence within a streamed reply after which it is given up."""
+
     model_call_attempts: int = Field(default=2, ge=1, le=5)
     """Calls a stage makes in place before it hands the record to a retry topic."""
 

@@ -8,10 +8,16 @@ schema come first and never change, so that the server's prompt cache can keep t
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from streaming.model.provider import ModelOutputInvalid, ModelRejected, Usage
+from streaming.model.provider import (
+    ModelOutputInvalid,
+    ModelRejected,
+    ModelUnavailable,
+    Usage,
+)
 
 MAX_TEXT: Final = 16_000
 """Characters of an answer that are read; the longest sensible one has about 3,000."""
@@ -46,6 +52,22 @@ class Reply:
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one event of a stream says."""
+
+    text: str = ""
+    model: str = ""
+    usage: Usage | None = None
+    cut: bool = False
+    """Whether the answer ends because it became too long."""
+    ended: bool = False
+    """Whether no text follows (what was used may)."""
+
+
+NOTHING: Final = Piece()
+
+
 class Dialect(Protocol):
     """One of the two interfaces."""
 
@@ -64,6 +86,20 @@ class Dialect(Protocol):
 
         Raises :class:`ModelRejected` for a refusal, :class:`ModelOutputInvalid` for anything that
         is not a whole answer.
+        """
+        ...
+
+    def stream_head(self, instructions: str, version: str, options: Options) -> bytes:
+        """As :meth:`head`, for an answer that is text and comes as a stream."""
+        ...
+
+    def stream_tail(self, model: str, history: Sequence[tuple[str, str]], text: str) -> bytes:
+        """As :meth:`tail`, for a stream; `history` are earlier messages by role."""
+        ...
+
+    def read_event(self, event: object) -> Piece:
+        """Read one event of a stream (parsed JSON). Raises as :meth:`read`, and
+        :class:`ModelUnavailable` for an error that is sent as an event.
         """
         ...
 
@@ -136,16 +172,49 @@ class Responses:
                 if kind == "output_text":
                     texts.append(_text(_mapping(part).get("text")))
         usage = _mapping(answer.get("usage") or {})
-        cached = _mapping(usage.get("input_tokens_details") or {}).get("cached_tokens")
         return Reply(
             _whole("".join(texts)),
             _text(answer.get("model", "")),
-            Usage(
-                input_tokens=_count(usage.get("input_tokens")),
-                output_tokens=_count(usage.get("output_tokens")),
-                cached_input_tokens=_count(cached),
-            ),
+            _usage(usage, "input", "output"),
         )
+
+    def stream_head(self, instructions: str, version: str, options: Options) -> bytes:
+        """See :class:`Dialect`."""
+        members: dict[str, Any] = {
+            "instructions": instructions,
+            "stream": True,
+            "max_output_tokens": options.max_output_tokens,
+            "store": False,
+            "prompt_cache_key": f"eco2-reply-{version}"[:64],
+        }
+        if options.reasoning_effort:
+            members["reasoning"] = {"effort": options.reasoning_effort}
+        return _open(members)
+
+    def stream_tail(self, model: str, history: Sequence[tuple[str, str]], text: str) -> bytes:
+        """See :class:`Dialect`."""
+        said = [{"role": role, "content": content} for role, content in (*history, ("user", text))]
+        return _close({"model": model, "input": said})
+
+    def read_event(self, event: object) -> Piece:
+        """See :class:`Dialect`."""
+        members = _mapping(event)
+        kind = members.get("type")
+        if kind == "response.output_text.delta":
+            return Piece(_text(members.get("delta")))
+        if kind in ("response.completed", "response.incomplete"):
+            answer = _mapping(members.get("response"))
+            why = _mapping(answer.get("incomplete_details") or {}).get("reason")
+            if why == "content_filter":
+                raise ModelRejected("the model's content filter stopped the answer")
+            usage = _usage(_mapping(answer.get("usage") or {}), "input", "output")
+            cut = kind == "response.incomplete"
+            return Piece("", _text(answer.get("model", "")), usage, cut, True)
+        if kind == "response.refusal.delta":
+            raise ModelRejected("the model refused")
+        if kind in ("error", "response.failed"):
+            raise ModelUnavailable("the stream ended with an error")
+        return NOTHING
 
 
 class Chat:
@@ -193,16 +262,58 @@ class Chat:
         if finish == "length":
             raise ModelOutputInvalid("the answer is not complete (length)")
         usage = _mapping(answer.get("usage") or {})
-        cached = _mapping(usage.get("prompt_tokens_details") or {}).get("cached_tokens")
         return Reply(
             _whole(_text(message.get("content"))),
             _text(answer.get("model", "")),
-            Usage(
-                input_tokens=_count(usage.get("prompt_tokens")),
-                output_tokens=_count(usage.get("completion_tokens")),
-                cached_input_tokens=_count(cached),
-            ),
+            _usage(usage, "prompt", "completion"),
         )
+
+    def stream_head(self, instructions: str, version: str, options: Options) -> bytes:
+        """See :class:`Dialect`."""
+        members: dict[str, Any] = {
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_completion_tokens": options.max_output_tokens,
+        }
+        if options.reasoning_effort:
+            members["reasoning_effort"] = options.reasoning_effort
+        system = {"role": "system", "content": instructions}
+        return _open(members) + b',"messages":[' + _json(system)
+
+    def stream_tail(self, model: str, history: Sequence[tuple[str, str]], text: str) -> bytes:
+        """See :class:`Dialect`."""
+        said = [{"role": role, "content": content} for role, content in (*history, ("user", text))]
+        return b"," + _json(said)[1:] + _close({"model": model})
+
+    def read_event(self, event: object) -> Piece:
+        """See :class:`Dialect`. The end is the server's ``[DONE]``."""
+        members = _mapping(event)
+        if members.get("error"):
+            raise ModelUnavailable("the stream ended with an error")
+        used = members.get("usage")
+        usage = _usage(_mapping(used), "prompt", "completion") if used else None
+        model = _text(members.get("model") or "")
+        choices = _sequence(members.get("choices"))
+        if not choices:
+            return Piece("", model, usage)
+        choice = _mapping(choices[0])
+        delta = _mapping(choice.get("delta") or {})
+        if delta.get("refusal"):
+            raise ModelRejected("the model refused")
+        finish = choice.get("finish_reason")
+        if finish == "content_filter":
+            raise ModelRejected("the model's content filter stopped the answer")
+        text = _text(delta.get("content") or "")
+        return Piece(text, model, usage, finish == "length", finish is not None)
+
+
+def _usage(usage: dict[str, Any], input_name: str, output_name: str) -> Usage:
+    details = _mapping(usage.get(f"{input_name}_tokens_details") or {})
+    return Usage(
+        input_tokens=_count(usage.get(f"{input_name}_tokens")),
+        output_tokens=_count(usage.get(f"{output_name}_tokens")),
+        cached_input_tokens=_count(details.get("cached_tokens")),
+    )
 
 
 def _mapping(value: object) -> dict[str, Any]:

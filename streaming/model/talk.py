@@ -1,0 +1,258 @@
+"""The calls of a chat to OpenAI and every server that speaks its interface.
+
+The three structured ones go the way of a scan's calls. A reply is a stream, read from aiohttp
+directly: 0.05 ms of CPU a piece, against 0.12 ms for the parsing alone in the SDK's own stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from streaming.knowledge import Knowledge
+from streaming.model import schema
+from streaming.model.chat import Grading, Line, Speech, Summary, Understanding
+from streaming.model.provider import (
+    ModelOutputInvalid,
+    ModelTimeout,
+    ModelUnavailable,
+    Usage,
+)
+from streaming.model.settings import ModelSettings
+from streaming.model.sse import Events
+from streaming.model.wire import MAX_TEXT, Call, Dialect
+
+if TYPE_CHECKING:
+    from streaming.model.openai import OpenAIProvider
+
+_ERROR_BYTES: Final = 4096
+
+
+class Talk:
+    """A server's chat calls, for one model name."""
+
+    def __init__(
+        self, provider: OpenAIProvider, knowledge: Knowledge, settings: ModelSettings
+    ) -> None:
+        self._provider = provider
+        self._idle = settings.model_stream_idle_seconds
+        self._first = settings.model_call_timeout_seconds
+        prompts = knowledge.prompts
+        self._intent, self._reply = prompts["intent"], prompts["reply"]
+        self._summary, self._grade = prompts["summary"], prompts["grade"]
+        self._options = options = provider.options
+        self._dialect: Dialect = provider.dialect
+
+        def head(name: str, made: dict[str, Any]) -> bytes:
+            prompt = prompts[name]
+            call = Call(name=name, instructions=prompt.text, schema=made, version=prompt.version)
+            return self._dialect.head(call, options)
+
+        self._intent_head = head("intent", schema.intent_schema(self._intent.fields))
+        self._summary_head = head("summary", schema.summary_schema(self._summary.fields))
+        self._grade_head = head("grade", schema.grade_schema(self._grade.fields))
+        self._reply_head = self._dialect.stream_head(self._reply.text, self._reply.version, options)
+        self._connections = _Connections(settings.model_connect_timeout_seconds)
+
+    def of(self, provider: OpenAIProvider) -> Talk:
+        """The same for another model name of the server, over the same connections."""
+        other = copy.copy(self)
+        other._provider = provider
+        return other
+
+    async def intent(self, asked: Mapping[str, Any]) -> Understanding:
+        """See :class:`~streaming.model.chat.ChatProvider`."""
+        reply = await self._provider.ask(self._intent_head, self._intent.user(asked))
+        return Understanding(
+            questions=schema.read_intent(reply.text),
+            usage=reply.usage,
+            model=reply.model or self._provider.model,
+            prompt_version=self._intent.version,
+        )
+
+    async def summary(self, asked: Mapping[str, Any]) -> Summary:
+        """See :class:`~streaming.model.chat.ChatProvider`."""
+        reply = await self._provider.ask(self._summary_head, self._summary.user(asked))
+        return Summary(
+            text=schema.read_summary(reply.text),
+            usage=reply.usage,
+            model=reply.model or self._provider.model,
+            prompt_version=self._summary.version,
+        )
+
+    async def grade(self, asked: Mapping[str, Any]) -> Grading:
+        """See :class:`~streaming.model.chat.ChatProvider`."""
+        reply = await self._provider.ask(self._grade_head, self._grade.user(asked))
+        return Grading(
+            axes=schema.read_grade(reply.text),
+            usage=reply.usage,
+            model=reply.model or self._provider.model,
+            prompt_version=self._grade.version,
+        )
+
+    @asynccontextmanager
+    async def reply(
+        self, asked: Mapping[str, Any], history: Sequence[Line]
+    ) -> AsyncIterator[Speech]:
+        """See :class:`~streaming.model.chat.ChatProvider`."""
+        provider = self._provider
+        body = self._reply_head + self._dialect.stream_tail(
+            provider.model, [(line.role, line.content) for line in history], self._reply.user(asked)
+        )
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._first):
+                response = await self._connections.session.post(
+                    provider.url, data=body, headers=provider.headers
+                )
+        except TimeoutError:
+            raise ModelTimeout(f"no answer within {self._first:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise ModelUnavailable("not reachable") from error
+        try:
+            if response.status != 200:
+                text = await _beginning(response)
+                raise provider.refusal(response.status, text, response.headers.get)
+            if "event-stream" not in response.headers.get("content-type", ""):
+                raise ModelOutputInvalid("the answer is not a stream")
+            yield _Stream(
+                response.content,
+                self._dialect,
+                model=provider.model,
+                prompt_version=self._reply.version,
+                began=began,
+                first_seconds=self._first,
+                idle_seconds=self._idle,
+            )
+        finally:
+            # a stream that was read out has given its connection back; any other is cut
+            response.close()
+
+    async def close(self) -> None:
+        """Close the connections of streams."""
+        await self._connections.close()
+
+
+class _Connections:
+    """The connections of streams, one after the other closed when it was not read out."""
+
+    def __init__(self, connect_seconds: float) -> None:
+        self._connect = connect_seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The session, made when first asked for."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                # how many there are at a time is the guard's business
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect),
+                trust_env=True,
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close them."""
+        if self._session is not None:
+            await self._session.close()
+
+
+class _Stream:
+    """The text of a stream of events."""
+
+    def __init__(
+        self,
+        content: aiohttp.StreamReader,
+        dialect: Dialect,
+        *,
+        model: str,
+        prompt_version: str,
+        began: float,
+        first_seconds: float,
+        idle_seconds: float,
+    ) -> None:
+        self.model = model
+        self.prompt_version = prompt_version
+        self.usage = Usage()
+        self.cut = False
+        self._content = content
+        self._dialect = dialect
+        self._began = began
+        self._patience = first_seconds
+        self._idle = idle_seconds
+        self._events = Events()
+        self._length = 0
+        self._finished = False
+        self._said = False
+
+    async def read(self) -> str:
+        """See :class:`~streaming.model.chat.Speech`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience
+        while not self._finished:
+            try:
+                async with asyncio.timeout_at(until):
+                    chunk = await self._content.readany()
+            except TimeoutError:
+                raise ModelTimeout(f"silent for {self._patience:g} s") from None
+            except (aiohttp.ClientError, OSError) as error:
+                raise ModelUnavailable("the stream broke off") from error
+            text = self._take(chunk) if chunk else self._end()
+            if text:
+                self._patience = self._idle
+                return text
+        return ""
+
+    def _end(self) -> str:
+        """The bytes are over: good only if the model had said all it had to say."""
+        if not self._said:
+            raise ModelUnavailable("the stream broke off")
+        self._finish()
+        return ""
+
+    def _take(self, chunk: bytes) -> str:
+        text = ""
+        for data in self._events.feed(chunk):
+            if data == b"[DONE]":
+                self._said = True
+                break
+            try:
+                event: object = json.loads(data)
+            except ValueError:
+                raise ModelOutputInvalid("an event of the stream is not JSON") from None
+            piece = self._dialect.read_event(event)
+            text += piece.text
+            if piece.model:
+                self.model = piece.model
+            if piece.usage is not None:
+                self.usage = piece.usage
+            self.cut = self.cut or piece.cut
+            self._said = self._said or piece.ended
+        self._length += len(text)
+        if self._said and not self._length:
+            raise ModelOutputInvalid("the answer is empty")
+        if self._length > MAX_TEXT:
+            self.cut = True
+            self._finish()
+        return text
+
+    def _finish(self) -> None:
+        self._finished = True
+        self.usage = replace(self.usage, latency_seconds=time.perf_counter() - self._began)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        async with asyncio.timeout(2.0):
+            return await response.content.read(_ERROR_BYTES)
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        return b""
