@@ -18,10 +18,12 @@ import re
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, cast
 
 from services.runtime.ports import HOST
+from tests.bench import simulated_chat
 
 SIGMA: Final = 0.2
 """Spread of the latencies: the 99.5th percentile lies at 1.65 times the mean, as the reference's
@@ -36,7 +38,8 @@ NONSENSE: Final = (
     '{"disposal_steps":' + '["' * 200,
 )
 
-_NAME: Final = re.compile(rb'"name":"(vision|answer)"')
+_NAME: Final = re.compile(rb'"name":"(vision|answer|intent|summary|grade)"')
+_STREAM: Final = b'"stream":true'
 _IMAGE: Final = re.compile(rb'"(?:image_url|url)":"([^"]{1,300})')
 
 
@@ -66,6 +69,18 @@ class Behaviour:
     """Share of answers that find the item not ready to be thrown out (no reward then)."""
     middle: str = ""
     """Class every photo shows; empty: one of the twelve recyclables by chance."""
+    intent: str = "waste"
+    """What every message of a chat is about."""
+    intent_seconds: float = 0.6
+    first_token_seconds: float = 0.5
+    reply_tokens: int = 60
+    tokens_per_second: float = 30.0
+    stall_after: int = -1
+    """Tokens after which a reply falls silent; negative for never, as for the two below."""
+    cut_after: int = -1
+    garbage_after: int = -1
+    broken_replies: int = -1
+    """How many of the next replies these three hold for; negative for all."""
     long_answer: int = 0
     """Characters the answer is padded to."""
 
@@ -151,7 +166,7 @@ class Simulator:
         """Delay in seconds (None: never), status, body and further headers of a call."""
         now, chance = self.behaviour, self._random.random
         found = _NAME.search(body)
-        kind = found[1].decode() if found else "other"
+        kind = found[1].decode() if found else "reply" if _STREAM in body else "other"
         seen = self.statistics
         seen.calls[kind] += 1
         seen.bytes_in += len(body)
@@ -168,7 +183,7 @@ class Simulator:
         if now.hang and chance() < now.hang:
             seen.outcomes["hang"] += 1
             return None, 200, b"", ""
-        mean = (now.vision_seconds if kind == "vision" else now.answer_seconds) * now.scale
+        mean = self._mean(kind) * now.scale
         delay = self._random.lognormvariate(0, SIGMA) * mean * 0.98 if mean > 0 else 0.0
         if now.errors and chance() < now.errors:
             seen.outcomes["error"] += 1
@@ -180,8 +195,43 @@ class Simulator:
             seen.outcomes["nonsense"] += 1
             return delay, 200, _reply(path, self._random.choice(NONSENSE), None), ""
         seen.outcomes["ok"] += 1
-        text = self._classification() if kind == "vision" else self._wording()
+        if kind in ("intent", "summary", "grade"):
+            text = simulated_chat.structured(kind, now.intent)
+        else:
+            text = self._classification() if kind == "vision" else self._wording()
         return delay, 200, _reply(path, text, None), ""
+
+    def _mean(self, kind: str) -> float:
+        now = self.behaviour
+        if kind == "reply":
+            return now.first_token_seconds
+        if kind in ("intent", "summary", "grade"):
+            return now.intent_seconds
+        return now.vision_seconds if kind == "vision" else now.answer_seconds
+
+    def reply(
+        self, path: str, writer: simulated_chat.Writer, ended: Callable[[], None]
+    ) -> simulated_chat.Reply:
+        """A reply that is about to begin."""
+        now = self.behaviour
+        left = now.broken_replies
+        broken = left != 0
+        if left > 0 and max(now.stall_after, now.cut_after, now.garbage_after) >= 0:
+            self.behaviour = replace(now, broken_replies=left - 1)
+
+        def after(number: int) -> int | None:
+            return number if broken and number >= 0 else None
+
+        return simulated_chat.Reply(
+            writer,
+            responses=path.endswith("/responses"),
+            tokens=now.reply_tokens,
+            seconds=1 / now.tokens_per_second,
+            stall_after=after(now.stall_after),
+            cut_after=after(now.cut_after),
+            garbage_after=after(now.garbage_after),
+            ended=ended,
+        )
 
     def _classification(self) -> str:
         middle = self.behaviour.middle or self._random.choice(tuple(CLASSES))
@@ -274,6 +324,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
+        self._reply: simulated_chat.Reply | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
@@ -282,6 +333,8 @@ class _Connection(asyncio.Protocol):
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()
+        if self._reply is not None:
+            self._reply.cancel()
         if self._busy:
             self._busy = False
             self._simulator.statistics.in_flight -= 1
@@ -314,7 +367,10 @@ class _Connection(asyncio.Protocol):
         seen.most_in_flight = max(seen.most_in_flight, seen.in_flight)
         if delay is not None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(delay, self._finish, status, answer, headers)
+            if status == 200 and _STREAM in body:
+                self._timer = loop.call_later(delay, self._speak, path)
+            else:
+                self._timer = loop.call_later(delay, self._finish, status, answer, headers)
 
     def _manage(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         simulator = self._simulator
@@ -324,6 +380,18 @@ class _Connection(asyncio.Protocol):
             return 200, json.dumps(asdict(simulator.set(**json.loads(body)))).encode()
         except (TypeError, ValueError) as error:
             return 400, _error("bad_request", str(error))
+
+    def _speak(self, path: str) -> None:
+        """Stream a reply."""
+        transport = self._transport
+        if transport is not None:
+            self._reply = self._simulator.reply(path, transport, self._spoken)
+            self._reply.begin()
+
+    def _spoken(self) -> None:
+        self._busy, self._timer, self._reply = False, None, None
+        self._simulator.statistics.in_flight -= 1
+        self._next()
 
     def _finish(self, status: int, answer: bytes, headers: str) -> None:
         self._busy = False
