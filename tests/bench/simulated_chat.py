@@ -62,8 +62,8 @@ class Reply:
         garbage_after: int | None,
         ended: Callable[[], None],
     ) -> None:
-        """`seconds` between two tokens; `ended` is called when all is said. The `…_after` say after how many tokens it stalls, breaks
-        off, or goes on with nonsense; None for never.
+        """`seconds` between two tokens; `ended` is called when all is said. The `…_after` say after
+        how many tokens it stalls, breaks off, or goes on with nonsense; None for never.
         """
         self._writer = writer
         self._responses = responses
