@@ -41,6 +41,9 @@ STRIPPED_PREFIXES: Final = (
 STRIPPED_SUFFIX: Final = "-bin"
 """Binary gRPC metadata; none of our methods takes any."""
 
+NOT_IN_GRPC: Final = "[^:].*[^0-9a-zA-Z._-].*|[^:0-9a-zA-Z._-].*"
+"""Header names that HTTP allows and gRPC does not (``x!``): a server resets such a call."""
+
 CHECK_PREFIX: Final = "/check"
 """Path prefix of authorization requests; what follows is the path being asked for."""
 
@@ -85,13 +88,14 @@ def header_mutation() -> Json:
     """Drop what clients must not say, before anything reads it."""
     patterns: list[Json] = [{"prefix": prefix} for prefix in STRIPPED_PREFIXES]
     patterns.append({"suffix": STRIPPED_SUFFIX})
+    matchers: list[Json] = [{**pattern, "ignore_case": True} for pattern in patterns]
+    matchers.append({"safe_regex": {"regex": NOT_IN_GRPC}})
     return _filter(
         "envoy.filters.http.header_mutation",
         "header_mutation.v3.HeaderMutation",
         mutations={
             "request_mutations": [
-                {"remove_on_match": {"key_matcher": {**pattern, "ignore_case": True}}}
-                for pattern in patterns
+                {"remove_on_match": {"key_matcher": matcher}} for matcher in matchers
             ]
         },
     )

@@ -209,6 +209,15 @@ async def test_doubtful_headers_are_refused(edge: Edge, lines: str) -> None:
     assert edge.services.calls == []
 
 
+@pytest.mark.parametrize("name", ["x!", "it's", "x#y", "~x", "x|y", "a^", "$", "x*-bin.z%"])
+async def test_header_name_that_grpc_does_not_know_is_dropped(edge: Edge, name: str) -> None:
+    answer = await edge.client.get("/api/v1/users/me", headers={**app(edge), name: "1", "x.y": "2"})
+    assert answer.status_code == 200
+    [call] = edge.services.reached(ME)
+    assert not call.values(name)
+    assert call.values("x.y") == ["2"]
+
+
 async def test_header_bytes_outside_ascii_do_not_break_a_call(edge: Edge) -> None:
     token = edge.signer.token()
     status, _, _ = await edge.raw(
