@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.cli.openapi_errors import refusals
+from services.cli.openapi_errors import HEADER_REASONS, refusals
 from services.cli.openapi_schemas import Json
 
 SESSION: Final[list[Json]] = [{"cookie": []}, {"bearer": []}]
@@ -36,7 +36,7 @@ def ping() -> Json:
                     }
                 },
             },
-            **refusals((), session=True),
+            **refusals(HEADER_REASONS, session=True),
         },
     }
 
@@ -51,6 +51,7 @@ def health(domain: str) -> Json:
         "security": [],
         "responses": {
             "200": _health("Ready.", "ok", domain),
+            **refusals(HEADER_REASONS, session=False),
             "503": {
                 **_health("Not ready, or it does not answer.", "unavailable", domain),
                 "headers": {

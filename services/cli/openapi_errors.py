@@ -18,8 +18,11 @@ _SESSION_REASONS: Final = (
     "TOKEN_TYPE_MISMATCH",
     "AUTHORIZATION_UNAVAILABLE",
 )
-ANY_REASONS: Final = ("DEPENDENCY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL")
-BODY_REASONS: Final = ("MALFORMED_REQUEST", "PAYLOAD_TOO_LARGE")
+HEADER_REASONS: Final = ("MALFORMED_REQUEST",)
+"""Reasons of a request that has nothing but headers, which the edge may not be able to read."""
+
+ANY_REASONS: Final = (*HEADER_REASONS, "DEPENDENCY_UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL")
+BODY_REASONS: Final = ("PAYLOAD_TOO_LARGE",)
 
 STATUS_SCHEMA: Final[Json] = {
     "type": "object",

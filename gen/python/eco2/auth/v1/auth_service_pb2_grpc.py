@@ -112,7 +112,7 @@ class AuthServiceServicer:
 
     def GetAuthorizationUrl(self, request, context):
         """GetAuthorizationUrl is StartLogin in its shorter shape.
-        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
         VALIDATION_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -45,7 +45,7 @@ class AuthServiceStub:
     """
     GetAuthorizationUrl: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetAuthorizationUrlRequest, _auth_service_pb2.GetAuthorizationUrlResponse]
     """GetAuthorizationUrl is StartLogin in its shorter shape.
-    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
     VALIDATION_FAILED.
     """
     OAuthCallback: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.OAuthCallbackRequest, _empty_pb2.Empty]
@@ -100,7 +100,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     GetAuthorizationUrl: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetAuthorizationUrlRequest, _auth_service_pb2.GetAuthorizationUrlResponse]  # type: ignore[assignment]
     """GetAuthorizationUrl is StartLogin in its shorter shape.
-    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+    Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
     VALIDATION_FAILED.
     """
     OAuthCallback: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.OAuthCallbackRequest, _empty_pb2.Empty]  # type: ignore[assignment]
@@ -164,7 +164,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.GetAuthorizationUrlResponse, _abc.Awaitable[_auth_service_pb2.GetAuthorizationUrlResponse]]:
         """GetAuthorizationUrl is StartLogin in its shorter shape.
-        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
         VALIDATION_FAILED.
         """
 

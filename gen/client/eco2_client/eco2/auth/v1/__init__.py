@@ -670,7 +670,7 @@ class AuthServiceStub(betterproto2_grpclib.ServiceStub):
     ) -> "GetAuthorizationUrlResponse":
         """
         GetAuthorizationUrl is StartLogin in its shorter shape.
-        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED,
+        Errors: PROVIDER_NOT_CONFIGURED, ORIGIN_NOT_ALLOWED, REDIRECT_URI_NOT_ALLOWED, RATE_LIMITED,
         VALIDATION_FAILED.
         """
 
