@@ -64,6 +64,9 @@ drift:
 pytest: ## The tests alone; PYTEST_ARGS="-k name" picks some
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 
+fuzz: setup ## A hundred generated requests an operation, new ones every time (ECO2_FUZZ_EXAMPLES)
+	@ECO2_FUZZ_EXAMPLES=$${ECO2_FUZZ_EXAMPLES:-100} $(PYTHON) -m pytest tests/fuzz $(PYTEST_ARGS)
+
 chaos: setup ## Kill every part of a stack under load: no accepted scan may be lost
 	@$(PYTHON) -m pytest tests/chaos -m chaos $(PYTEST_ARGS)
 

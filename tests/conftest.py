@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -17,12 +18,26 @@ from hypothesis import settings
 from mesh.local.ephemeral import EphemeralParts, clean_environ
 from mesh.local.ephemeral_stack import EphemeralStack
 from mesh.local.parts import python
+from tests import sample
+from tests.sample import Sample
 
 # The same examples every time, and none judged by the clock of a busy machine. New ones are looked
 # for with ECO2_HYPOTHESIS=explore.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("ECO2_HYPOTHESIS", "repeatable"))
+
+
+BUDGETS: Final = {
+    # One user does what many do.
+    "ECO2_SCAN_SUBMITS_PER_MINUTE": "0",
+    "ECO2_CHAT_MESSAGES_PER_MINUTE": "0",
+    "ECO2_CHAT_CREATES_PER_MINUTE": "0",
+    "ECO2_LOGIN_ATTEMPTS_PER_MINUTE": "0",
+    # Scaled down; what they mean is as in production.
+    "ECO2_PROGRESS_IDLE_CHECK_SECONDS": "1",
+}
+"""Settings of the session's stack."""
 
 
 @pytest.fixture(scope="session")
@@ -72,8 +87,29 @@ def s3_endpoint(parts: EphemeralParts) -> str:
     return parts.s3_endpoint
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of ours."""
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the shapes in tests/contract/golden anew instead of comparing with them",
+    )
+
+
+@pytest.fixture(scope="session")
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are written."""
+    return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+async def sampled(stack: EphemeralStack) -> Sample:
+    """A user of the stack who has some of everything."""
+    return await sample.make(stack, "sampled")
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[EphemeralStack]:
     """The whole stack behind Envoy, with parts of its own: ``.base_url``, ``.token(user)``."""
-    with EphemeralStack() as running:
+    with EphemeralStack(BUDGETS) as running:
         yield running
