@@ -92,10 +92,12 @@ return seq
 
 SAVE: Final = Script(
     """
--- Keep what a stage has worked out so far, unless whoever works on it has a successor.
+-- Keep what a stage has worked out so far, unless whoever works on it has a successor or the job
+-- has ended (its user was erased, for one).
 -- KEYS  state, checkpoint
 -- ARGV  1 fence  2 life of the job's keys s  3 checkpoint
-if tonumber(ARGV[1]) < tonumber(redis.call('HGET', KEYS[1], 'fence') or '0') then return 0 end
+local known = redis.call('HMGET', KEYS[1], 'fence', 'ended')
+if known[2] or tonumber(ARGV[1]) < tonumber(known[1] or '0') then return 0 end
 redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[2])
 return 1
 """
