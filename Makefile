@@ -10,7 +10,7 @@ ECO2 := $(ENV)/eco2
 PYTEST_ARGS ?=
 
 .PHONY: help setup installed demo up down status doctor test browser lint types imports protos \
-	pytest gen drift lock bench-scan bench-authz bench-reads bench-start bench-offline-vision clean clean-data
+	pytest gen drift lock bench-scan bench-chat bench-authz bench-reads bench-start bench-offline-vision clean clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,9 @@ lock: ## Resolve requirements*.in again, with hashes
 
 bench-scan: setup ## Scans a minute, latencies and CPU of the whole pipeline under load
 	@$(PYTHON) -m tests.bench.scan $(BENCH_ARGS)
+
+bench-chat: setup ## Chats that stream at once: tokens lost, latencies, CPU a chat-second
+	@$(PYTHON) -m tests.bench.chat $(BENCH_ARGS)
 
 bench-authz: setup ## What authorization costs: CPU, requests/s, latency, memory; BENCH_ARGS=--quick
 	@$(PYTHON) -m tests.bench.authz $(BENCH_ARGS)

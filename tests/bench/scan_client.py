@@ -84,6 +84,26 @@ class Phone:
                 if event is not None:
                     yield event
 
+    async def frames(self, path: str) -> AsyncIterator[tuple[str, Any]]:
+        """Name and data of a stream's events until it ends."""
+        async with asyncio.timeout(CALL_SECONDS):
+            status, head = await self._send("GET", path, b"", "text/event-stream", "")
+        if status != 200:
+            raise ConnectionLostError(f"the stream answered {status}")
+        buffer = b""
+        async for piece in self._body(head):
+            buffer += piece
+            *frames, buffer = _FRAME_END.split(buffer)
+            for frame in frames:
+                name = data = b""
+                for line in frame.splitlines():
+                    if line.startswith(b"event: "):
+                        name = line[7:]
+                    elif line.startswith(b"data: "):
+                        data = line[6:]
+                if data and name != b"keepalive":
+                    yield name.decode(), json.loads(data)
+
     async def close(self) -> None:
         """Close the connection."""
         if self._writer is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -61,6 +62,7 @@ class Reply:
         cut_after: int | None,
         garbage_after: int | None,
         ended: Callable[[], None],
+        stamped: bool = False,
     ) -> None:
         """`seconds` between two tokens; `ended` is called when all is said. The `…_after` say after
         how many tokens it stalls, breaks off, or goes on with nonsense; None for never.
@@ -73,6 +75,7 @@ class Reply:
         self._cut_after = cut_after
         self._garbage_after = garbage_after
         self._ended = ended
+        self._stamped = stamped
         self._said = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -99,7 +102,10 @@ class Reply:
             self._writer.write(_chunk(self._last()) + END)
             self._ended()
             return
-        self._writer.write(_chunk(self._event(token(said))))
+        text = token(said)
+        if self._stamped and not said:
+            text = f"{time.time():.4f}|{text}"
+        self._writer.write(_chunk(self._event(text)))
         self._said = said + 1
         self._timer = asyncio.get_running_loop().call_later(self._seconds, self._next)
 

@@ -81,6 +81,8 @@ class Behaviour:
     garbage_after: int = -1
     broken_replies: int = -1
     """How many of the next replies these three hold for; negative for all."""
+    stamped: int = 0
+    """1: a reply begins with the Unix time at which it does, and a bar."""
     long_answer: int = 0
     """Characters the answer is padded to."""
 
@@ -231,6 +233,7 @@ class Simulator:
             cut_after=after(now.cut_after),
             garbage_after=after(now.garbage_after),
             ended=ended,
+            stamped=bool(now.stamped),
         )
 
     def _classification(self) -> str:

@@ -1,0 +1,224 @@
+"""What a turn decides without asking anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.chat import aggregate, feedback, grade, memory
+from streaming.chat.branch import BranchError, BranchResult, Citation
+from streaming.chat.feedback import Level
+from streaming.chat.intent import Classified, Intent
+from streaming.chat.memory import Placed
+from streaming.chat.policies import FailMode, Policy
+from streaming.chat.routing import routes
+from streaming.chat.tools import BranchClosed, Tools
+from streaming.chat.turn import Past, TurnContext
+from streaming.chat.understanding import by_model
+from streaming.chat.worked import Worked
+from streaming.model.chat import Guess, Understanding
+from streaming.model.provider import Usage
+
+ALL = (
+    "waste_rag", "character", "location", "kakao_place", "bulk_waste", "weather",
+    "recyclable_price", "collection_point", "web_search", "image_generation", "general",
+)  # fmt: skip
+
+
+def about(intent: Intent, text: str = "질문", confidence: float = 0.9) -> Classified:
+    return Classified(text=text, intent=intent, confidence=confidence)
+
+
+def chosen(*questions: Classified, has_place: bool = False) -> list[str]:
+    return [route.branch for route in routes(questions, has_place=has_place, existing=ALL)]
+
+
+def test_the_branch_of_an_intent_comes_first_and_enrichment_after_it() -> None:
+    assert chosen(about(Intent.WASTE)) == ["waste_rag", "weather"]
+    assert chosen(about(Intent.CHARACTER), has_place=True) == ["character"]
+    assert chosen(about(Intent.COLLECTION_POINT), has_place=True) == ["collection_point", "weather"]
+    assert chosen(about(Intent.GENERAL, confidence=0.6)) == ["general", "web_search"]
+    assert chosen(about(Intent.WASTE, "올해 바뀐 규정")) == ["waste_rag", "weather", "web_search"]
+    assert chosen(about(Intent.WASTE), about(Intent.WEATHER)) == ["waste_rag", "weather"]
+
+
+def understanding(*guesses: Guess) -> Understanding:
+    return Understanding(questions=guesses, usage=Usage(), model="m", prompt_version="v")
+
+
+def test_an_unsure_model_is_taken_for_general_unless_the_last_question_speaks_for_it() -> None:
+    told = understanding(Guess("어디?", "location", 0.5, ""))
+    assert by_model("어디?", told, ())[0].intent is Intent.GENERAL
+    assert by_model("어디?", told, ("waste",))[0].intent is Intent.LOCATION
+    assert by_model("어디?", told, ("no such",))[0].intent is Intent.GENERAL
+
+
+def test_a_greeting_beside_a_question_needs_no_branch() -> None:
+    told = understanding(Guess("안녕", "general", 0.9, ""), Guess("캔은?", "waste", 0.9, ""))
+    assert [q.intent for q in by_model("안녕, 캔은?", told, ())] == [Intent.WASTE]
+
+
+@pytest.mark.parametrize(
+    ("quality", "level"),
+    [
+        (1.0, Level.EXCELLENT), (0.9, Level.EXCELLENT), (0.89, Level.GOOD), (0.7, Level.GOOD),
+        (0.4, Level.PARTIAL), (0.39, Level.POOR), (0.2, Level.POOR), (0.19, Level.NONE),
+    ],
+)  # fmt: skip
+def test_levels(quality: float, level: Level) -> None:
+    assert feedback.level(quality) is level
+
+
+@given(st.fixed_dictionaries({axis: st.floats(0, 100) for axis in grade.WEIGHTS}), st.booleans())
+def test_a_score_is_a_mean_and_its_grade_grows_with_it(
+    axes: dict[str, float], hazardous: bool
+) -> None:
+    found = grade.grade(axes, hazardous=hazardous)
+    assert min(axes.values()) - 0.1 <= found.score <= max(axes.values()) + 0.1
+    assert "SABC".index(found.grade) == (
+        0 if found.score >= 90 else 1 if found.score >= 75 else 2 if found.score >= 55 else 3
+    )
+
+
+def test_an_answer_from_the_material_is_better_than_one_from_nowhere() -> None:
+    worked = Worked(
+        questions=(about(Intent.WASTE),),
+        results={"waste_rag": BranchResult(context="건전지는 수거함에 넣어 주세요.")},
+    )
+    question = "건전지는 어떻게 버려요?"
+    good = grade.by_rule(question, "건전지는 전용 수거함에 넣어 주세요.", worked)
+    bad = grade.by_rule(question, "아무 봉투 99999원에 담아 보내라", worked)
+    assert all(good[axis] >= bad[axis] for axis in good)
+    assert grade.grade(good, hazardous=True).score > grade.grade(bad, hazardous=True).score
+
+
+def history(count: int, length: int = 10) -> list[Placed]:
+    roles = ("user", "assistant")
+    return [
+        Placed(Past("user" if roles[n % 2] == "user" else "assistant", "가" * length), n + 1)
+        for n in range(count)
+    ]
+
+
+def test_a_short_memory_is_kept_whole() -> None:
+    found = memory.remember(history(8), "", most=20, budget=3072, kept=6)
+    assert (len(found.kept), found.to_sum_up) == (8, ())
+
+
+@pytest.mark.parametrize(("count", "length"), [(21, 10), (12, 600)])
+def test_what_is_too_much_is_summed_up_but_the_latest(count: int, length: int) -> None:
+    found = memory.remember(history(count, length), "", most=20, budget=3072, kept=6)
+    assert (len(found.kept), len(found.to_sum_up), found.through) == (6, count - 6, count - 6)
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_tokens_are_counted_for_any_text(first: str, second: str) -> None:
+    assert memory.tokens(first + second) >= memory.tokens(first) >= 1
+
+
+@given(st.lists(st.text(max_size=3000), max_size=12), st.integers(100, 4000))
+def test_told_lines_keep_the_order_and_about_the_budget(texts: list[str], budget: int) -> None:
+    past = [Past("user", text) for text in texts]
+    told = memory.lines(past, budget)
+    assert len(told) <= len(past)
+    if past:
+        assert told
+
+
+def test_what_was_worked_out_survives_being_kept() -> None:
+    worked = Worked(
+        questions=(about(Intent.WASTE),),
+        results={
+            "waste_rag": BranchResult(
+                context="가", citations=(Citation("rules", "제목", "id"),), metadata={"n": [1]}
+            )
+        },
+        answer="답",
+    )
+    assert Worked.from_bytes(worked.to_bytes()) == worked
+    assert Worked.from_bytes(b"{") is None
+    assert Worked.from_bytes(b"") is None
+
+
+def test_an_answer_without_a_model_tells_what_each_branch_says_once() -> None:
+    worked = Worked(
+        questions=(about(Intent.WASTE),),
+        results={
+            "weather": BranchResult(answer="비가 와요."),
+            "waste_rag": BranchResult(answer="헹궈요."),
+            "web_search": BranchResult(answer="검색을 쓸 수 없어요.", available=False),
+        },
+    )
+    assert aggregate.offline_answer(worked) == "헹궈요.\n\n비가 와요."
+    assert aggregate.offline_answer(Worked()) == aggregate.NOTHING_FOUND
+
+
+def test_metadata_that_grows_too_long_loses_its_details_first() -> None:
+    worked = Worked(
+        questions=(about(Intent.WASTE),),
+        results={"waste_rag": BranchResult(metadata={"all": "가" * 30_000})},
+    )
+    told = aggregate.metadata(worked, None, cost_usd=0.01)
+    assert "branches" not in told
+    assert json.loads(aggregate.metadata_json(told))["model"]["cost_usd"] == 0.01
+
+
+class Failing:
+    """A branch that fails so often, or hangs."""
+
+    name = "weather"
+
+    def __init__(self, failures: int, *, hangs: bool = False, retryable: bool = True) -> None:
+        self.failures, self.calls, self.hangs, self.retryable = failures, 0, hangs, retryable
+
+    async def run(self, context: TurnContext) -> BranchResult:
+        self.calls += 1
+        if self.hangs:
+            await asyncio.get_running_loop().create_future()
+        if self.calls <= self.failures:
+            raise BranchError("500", retryable=self.retryable)
+        return BranchResult(context="맑음")
+
+    def unavailable(self, context: TurnContext) -> BranchResult:
+        return BranchResult(answer="지금은 몰라요.", available=False)
+
+
+def tools(branch: Failing, fail: FailMode, retries: int = 1) -> Tools:
+    policy = Policy(0.05, retries, 3, fail)
+    return Tools({"weather": branch}, policies=lambda _: policy, breaker_seconds=30.0)
+
+
+CONTEXT: TurnContext = None  # type: ignore[assignment]  # the doubles look at nothing
+
+
+async def test_a_branch_is_tried_again_and_its_answer_taken() -> None:
+    found = await tools(branch := Failing(1), FailMode.OPEN).run("weather", CONTEXT)
+    assert found is not None
+    assert (found.context, branch.calls) == ("맑음", 2)
+
+
+async def test_a_branch_that_hangs_is_left_after_its_time() -> None:
+    assert await tools(Failing(0, hangs=True), FailMode.OPEN).run("weather", CONTEXT) is None
+
+
+async def test_what_cannot_succeed_is_not_tried_again() -> None:
+    branch = Failing(9, retryable=False)
+    found = await tools(branch, FailMode.FALLBACK).run("weather", CONTEXT)
+    assert found is not None
+    assert (found.available, branch.calls) == (False, 1)
+
+
+async def test_a_branch_that_fails_again_and_again_is_held_off() -> None:
+    subject = tools(branch := Failing(99), FailMode.OPEN, retries=0)
+    for _ in range(5):
+        await subject.run("weather", CONTEXT)
+    assert branch.calls == 3
+
+
+async def test_there_is_no_answer_without_a_branch_that_fails_closed() -> None:
+    with pytest.raises(BranchClosed):
+        await tools(Failing(99), FailMode.CLOSE).run("weather", CONTEXT)
