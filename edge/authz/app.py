@@ -19,13 +19,13 @@ from edge.authz.revocation_topic import RevocationTopic
 from edge.authz.revocations import RevokedSessions
 from edge.authz.rules import AccessRules
 from edge.authz.settings import AuthzSettings
-from edge.authz.tokens import Keys, TokenPolicy
 from edge.authz.verified_tokens import VerifiedTokens
 from services.runtime import logs
 from services.runtime.component import Background, Component, GrpcService
 from services.runtime.context import ProcessContext
 from services.runtime.ports import port
 from services.runtime.routes import table
+from services.runtime.signed_tokens import Keys, TokenPolicy
 from streaming.kafka.connection import Connection
 
 log = logs.get(__name__)

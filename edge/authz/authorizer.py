@@ -24,9 +24,10 @@ from edge.authz.decision import (
 )
 from edge.authz.keyring import Found, Keyring
 from edge.authz.rules import AccessRules
-from edge.authz.tokens import Claims, Keys, TokenPolicy, verify
+from edge.authz.tokens import Claims, verify
 from services.runtime import logs
 from services.runtime.errors import meaning_of
+from services.runtime.signed_tokens import Keys, TokenPolicy
 
 log = logs.get(__name__)
 _logger: Final = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
 from edge.authz.credentials import CredentialError, access_token
 from edge.authz.rules import AccessRules
-from edge.authz.tokens import Claims, TokenError, UnknownKeyError
+from edge.authz.tokens import Claims, TokenError
+from services.runtime.signed_tokens import UnknownKeyError
 
 
 class Request(NamedTuple):

@@ -15,8 +15,8 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from eco2.auth.v1 import session_pb2
 
-from edge.authz.tokens import ALGORITHM, Keys
 from services.runtime import logs
+from services.runtime.signed_tokens import ALGORITHM, Keys
 
 log = logs.get(__name__)
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
-ALGORITHM: Final = "RS256"
+from services.runtime.signed_tokens import (
+    ForeignTokenError,
+    Keys,
+    Required,
+    TokenPolicy,
+    signed_claims,
+)
+
 ACCESS_TYPE: Final = "access"
 
 CLOCK_SKEW_SECONDS: Final = 5.0
@@ -25,16 +29,9 @@ CLOCK_SKEW_SECONDS: Final = 5.0
 MAX_EPOCH: Final = 2**32 - 1
 """Latest time a token may name (year 2106)."""
 
-_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-"""JWS compact serialisation, RFC 7515 §7.1."""
-
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _HEADER_SAFE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-_DECODING: Final[dict[str, Any]] = {
-    "require": ["iss", "aud", "sub", "sid", "jti", "type", "exp"],
-    # Times are checked here, against the clock that is passed in.
-    **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat"), False),
-}
+_REQUIRED: Final = Required.of("iss", "aud", "sub", "sid", "jti", "type", "exp")
 
 
 class Claims(NamedTuple):
@@ -82,51 +79,12 @@ class TokenError(Exception):
         self.metadata = metadata
 
 
-class UnknownKeyError(Exception):
-    """The token names a key that is not known."""
-
-    def __init__(self, kid: str) -> None:
-        super().__init__("the signing key is not known")
-        self.kid = kid
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPolicy:
-    """Who must have signed for whom."""
-
-    issuer: str
-    audience: str
-
-
-Keys = Mapping[str, RSAPublicKey]
-"""Public keys by key id."""
-
-
 def verify(token: str, keys: Keys, policy: TokenPolicy, now: float) -> Claims:
     """Claims of a valid access token; TokenError or UnknownKeyError otherwise."""
-    if not _COMPACT.fullmatch(token):  # PyJWT would overlook some characters that are not base64url
-        raise TokenError("the access token is not a JWT")
     try:
-        header = jwt.get_unverified_header(token)
-    except jwt.InvalidTokenError:
-        raise TokenError("the access token is not a JWT") from None
-    kid = header.get("kid")
-    if header.get("alg") != ALGORITHM or not isinstance(kid, str) or "crit" in header:
-        raise TokenError("the access token is not signed the way ours are")
-    key = keys.get(kid)
-    if key is None:
-        raise UnknownKeyError(kid)
-    try:
-        payload = jwt.decode(
-            token,
-            key,
-            algorithms=[ALGORITHM],
-            audience=policy.audience,
-            issuer=policy.issuer,
-            options=_DECODING,  # type: ignore[arg-type]  # a TypedDict spelled as a dict
-        )
-    except jwt.InvalidTokenError as error:
-        raise TokenError(f"the access token is not valid: {type(error).__name__}") from None
+        payload, kid = signed_claims(token, keys, policy, _REQUIRED)
+    except ForeignTokenError as error:
+        raise TokenError(f"the access token {error}") from None
     claims = _claims(payload, kid)
     check_times(claims, now)
     return claims

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
-from edge.authz.tokens import Claims, Keys, TokenPolicy, check_times, verify
+from edge.authz.tokens import Claims, check_times, verify
+from services.runtime.signed_tokens import Keys, TokenPolicy
 
 _PACKED: Final = struct.Struct("<16s16sIIHH")
 """User, session, not before, expires at, number of the provider, number of the key."""

@@ -22,6 +22,7 @@ from services.auth.visitor import Visitor
 from services.runtime import logs
 from services.runtime.errors import DomainError
 from services.runtime.outbox import Entry
+from services.runtime.signed_tokens import TokenPolicy
 
 log = logs.get(__name__)
 
@@ -81,7 +82,7 @@ class Sessions:
         self._keyring = keyring
         self._publish = publish
         self._clock = clock
-        self._policy = tokens.Policy(settings.jwt_issuer, settings.jwt_audience)
+        self._policy = TokenPolicy(settings.jwt_issuer, settings.jwt_audience)
 
     def now(self) -> datetime:
         """The time sessions go by."""

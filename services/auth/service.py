@@ -15,7 +15,7 @@ from eco2.users.v1.users_service_pb2_grpc import UsersServiceStub
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
 
-from services.auth import cookies, tokens
+from services.auth import cookies
 from services.auth.keyring import Keyring, NotDueError, RotatedElsewhereError
 from services.auth.lifecycle import Sessions
 from services.auth.login import LoginHandlers
@@ -24,6 +24,7 @@ from services.auth.settings import AuthSettings
 from services.auth.visitor import AmbiguousTokenError, Headers
 from services.runtime import reply
 from services.runtime.errors import DomainError
+from services.runtime.signed_tokens import ALGORITHM
 
 GET_USER_SECONDS: Final = 3.0
 JWKS_CACHE: Final = "public, max-age=300"
@@ -103,9 +104,7 @@ class AuthService(grpc_pb.AuthServiceServicer):
         reply.header("cache-control", JWKS_CACHE)
         return pb.GetJwksResponse(
             keys=[
-                session_pb2.Jwk(
-                    kty="RSA", use="sig", kid=key.kid, alg=tokens.ALGORITHM, n=key.n, e=key.e
-                )
+                session_pb2.Jwk(kty="RSA", use="sig", kid=key.kid, alg=ALGORITHM, n=key.n, e=key.e)
                 for key in await self._keyring.all()
             ]
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +9,19 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
 from services.auth.keys import SigningKey
+from services.runtime import signed_tokens
+from services.runtime.signed_tokens import (
+    ALGORITHM,
+    ForeignTokenError,
+    Keys,
+    Required,
+    TokenPolicy,
+    signed_claims,
+)
 
-ALGORITHM: Final = "RS256"
 ACCESS: Final = "access"
 REFRESH: Final = "refresh"
 
@@ -25,12 +31,7 @@ CLOCK_SKEW_SECONDS: Final = 5.0
 MAX_CHARACTERS: Final = 4096
 """Ours have about 700; browsers keep no cookie above 4,096 bytes."""
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_DECODING: Final[dict[str, Any]] = {
-    "require": ["iss", "aud", "sub", "sid", "jti", "type", "iat", "nbf", "exp"],
-    # Times are checked here, against the clock that is passed in.
-    **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat"), False),
-}
+_REQUIRED: Final = Required.of("iss", "aud", "sub", "sid", "jti", "type", "iat", "nbf", "exp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,6 @@ class Session:
     session_id: uuid.UUID
     user_id: str
     provider: str
-    issuer: str
-    audience: str
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Who must have signed for whom."""
-
     issuer: str
     audience: str
 
@@ -80,10 +73,6 @@ class UnknownKeyError(TokenError):
     """The token names a key that is not known here."""
 
 
-Keys = Mapping[str, RSAPublicKey]
-"""Public keys by key id."""
-
-
 def claims(
     session: Session, kind: str, jti: uuid.UUID, issued_at: datetime, expires_at: datetime
 ) -> dict[str, Any]:
@@ -110,34 +99,19 @@ def sign(payload: Mapping[str, Any], key: SigningKey) -> str:
     return jwt.encode(dict(payload), key.private_key, algorithm=ALGORITHM, headers={"kid": key.kid})
 
 
-def read(token: str, keys: Keys, policy: Policy) -> Claims:
+def read(token: str, keys: Keys, policy: TokenPolicy) -> Claims:
     """Claims of a token that we signed, whatever its kind and times.
 
     TokenError for one of somebody else, UnknownKeyError when its key is not among `keys`.
     """
-    if len(token) > MAX_CHARACTERS or not _TOKEN.fullmatch(token):
+    if len(token) > MAX_CHARACTERS:
         raise TokenError("the token is not a JWT")
     try:
-        header = jwt.get_unverified_header(token)
-    except jwt.InvalidTokenError:
-        raise TokenError("the token is not a JWT") from None
-    kid = header.get("kid")
-    if header.get("alg") != ALGORITHM or not isinstance(kid, str) or "crit" in header:
-        raise TokenError("the token is not signed the way ours are")
-    key = keys.get(kid)
-    if key is None:
-        raise UnknownKeyError("the signing key is not known")
-    try:
-        payload = jwt.decode(
-            token,
-            key,
-            algorithms=[ALGORITHM],
-            audience=policy.audience,
-            issuer=policy.issuer,
-            options=_DECODING,  # type: ignore[arg-type]  # a TypedDict spelled as a dict
-        )
-    except jwt.InvalidTokenError as error:
-        raise TokenError(f"the token is not valid: {type(error).__name__}") from None
+        payload, _ = signed_claims(token, keys, policy, _REQUIRED)
+    except ForeignTokenError as error:
+        raise TokenError(f"the token {error}") from None
+    except signed_tokens.UnknownKeyError as error:
+        raise UnknownKeyError(str(error)) from None
     return _claims(payload)
 
 

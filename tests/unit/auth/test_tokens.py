@@ -14,7 +14,6 @@ from services.auth.keyring import Keyring
 from services.auth.keys import KeyFileError, SigningKey, generate, parse
 from services.auth.settings import AuthSettings
 from services.auth.tokens import (
-    Policy,
     Session,
     TokenError,
     UnknownKeyError,
@@ -23,6 +22,7 @@ from services.auth.tokens import (
     require_refresh,
     sign,
 )
+from services.runtime.signed_tokens import TokenPolicy
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -73,7 +73,7 @@ def test_production_generates_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         Keyring.check(AuthSettings())
 
 
-POLICY = Policy("iss", "api")
+POLICY = TokenPolicy("iss", "api")
 
 
 def payload_of(kind: str = "refresh", **changed: Any) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from edge.authz.decision import (
     decide,
 )
 from edge.authz.rules import AccessRules
-from edge.authz.tokens import TokenPolicy
 from edge.authz.verified_tokens import VerifiedTokens
 from services.runtime.routes import routes, table
+from services.runtime.signed_tokens import TokenPolicy
 from tests.contract.cases import EVENT_PATHS, HTTP_RULES, METHODS
 from tests.signing import AUDIENCE, ISSUER, Signer
 

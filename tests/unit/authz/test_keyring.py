@@ -8,7 +8,7 @@ import pytest
 from eco2.auth.v1.session_pb2 import Jwk
 
 from edge.authz.keyring import Found, Keyring, keys_of
-from edge.authz.tokens import Keys
+from services.runtime.signed_tokens import Keys
 from tests.signing import Signer
 from tests.wait import until
 

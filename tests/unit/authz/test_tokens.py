@@ -15,14 +15,8 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.authz.tokens import (
-    CLOCK_SKEW_SECONDS,
-    Claims,
-    TokenError,
-    TokenPolicy,
-    UnknownKeyError,
-    verify,
-)
+from edge.authz.tokens import CLOCK_SKEW_SECONDS, Claims, TokenError, verify
+from services.runtime.signed_tokens import TokenPolicy, UnknownKeyError
 from tests.signing import AUDIENCE, ISSUER, Signer
 
 NOW = 1_800_000_000.0

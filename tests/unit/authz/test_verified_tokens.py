@@ -8,15 +8,9 @@ import pytest
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
 from edge.authz import verified_tokens
-from edge.authz.tokens import (
-    CLOCK_SKEW_SECONDS,
-    Claims,
-    TokenError,
-    TokenPolicy,
-    UnknownKeyError,
-    verify,
-)
+from edge.authz.tokens import CLOCK_SKEW_SECONDS, Claims, TokenError, verify
 from edge.authz.verified_tokens import VerifiedTokens
+from services.runtime.signed_tokens import TokenPolicy, UnknownKeyError
 from tests.signing import AUDIENCE, ISSUER, Signer
 
 NOW = 1_800_000_000.0

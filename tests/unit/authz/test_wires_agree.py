@@ -19,9 +19,9 @@ from edge.authz.http_wire import PREFIX, REMOVE
 from edge.authz.keyring import Keyring
 from edge.authz.revocations import RevokedSessions
 from edge.authz.rules import AccessRules
-from edge.authz.tokens import Keys, TokenPolicy
 from edge.authz.verified_tokens import VerifiedTokens
 from services.runtime.routes import table
+from services.runtime.signed_tokens import Keys, TokenPolicy
 from tests.contract.cases import EVENT_PATHS, HTTP_RULES, METHODS
 from tests.signing import AUDIENCE, ISSUER, Signer
 from tests.unit.authz.connection import Connection
