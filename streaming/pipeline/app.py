@@ -32,7 +32,7 @@ from streaming.model.settings import ModelSettings
 from streaming.pipeline.catalogue import Catalogue
 from streaming.pipeline.endings import Endings
 from streaming.pipeline.settings import PipelineSettings
-from streaming.pipeline.stage import Stage
+from streaming.pipeline.stage import Stage, Surroundings
 from streaming.pipeline.stages import AnswerStage, RewardStage, RuleStage, VisionStage
 from streaming.progress.publisher import ProgressPublisher
 from streaming.progress.turn import Turns
@@ -152,30 +152,30 @@ class StageSet:
             self._models = build_models(self._context.settings(ModelSettings), self._knowledge)
         return self._models
 
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            turns=self._turns,
+            endings=self._endings,
+            settings=self._settings,
+            producer=self._producer,
+        )
+
     def _vision(self) -> tuple[Topic, Stage]:
         self._photos = ObjectStore(self._context.settings(ObjectStoreSettings))
         stage = VisionStage(
-            self._turns,
-            self._endings,
-            self._settings,
-            self._producer,
+            self._surroundings(),
             models=self._model(),
             photos=self._photos,
         )
         return VisionStage.topic, stage
 
     def _rule(self) -> tuple[Topic, Stage]:
-        stage = RuleStage(
-            self._turns, self._endings, self._settings, self._producer, knowledge=self._knowledge
-        )
+        stage = RuleStage(self._surroundings(), knowledge=self._knowledge)
         return RuleStage.topic, stage
 
     def _answer(self) -> tuple[Topic, Stage]:
         stage = AnswerStage(
-            self._turns,
-            self._endings,
-            self._settings,
-            self._producer,
+            self._surroundings(),
             models=self._model(),
             knowledge=self._knowledge,
         )
@@ -183,10 +183,7 @@ class StageSet:
 
     def _reward(self) -> tuple[Topic, Stage]:
         stage = RewardStage(
-            self._turns,
-            self._endings,
-            self._settings,
-            self._producer,
+            self._surroundings(),
             scan=self._scan,
             catalogue=Catalogue(
                 CharacterServiceStub(self._context.channel("character")),

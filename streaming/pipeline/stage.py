@@ -16,12 +16,14 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from eco2.pipeline.v1 import scan_task_pb2
 
 from services.runtime import logs
 from streaming.kafka.consumer import Record, Retryable
+from streaming.kafka.producer import Producer
 from streaming.pipeline import failures, metrics
 from streaming.pipeline.endings import Endings
 from streaming.pipeline.settings import PipelineSettings
@@ -38,16 +40,27 @@ HELD_POLL_SECONDS: Final = 1.0
 REDIS_POLL_SECONDS: Final = 0.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every stage of a process works with."""
+
+    turns: Turns
+    endings: Endings
+    settings: PipelineSettings
+    producer: Producer
+
+
 class Stage(ABC):
     """One stage of the pipeline; its :meth:`handle` is what the Kafka runner calls."""
 
     name: str
     next_name: str | None
 
-    def __init__(self, turns: Turns, endings: Endings, settings: PipelineSettings) -> None:
-        self._turns = turns
-        self._endings = endings
-        self._settings = settings
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._turns = surroundings.turns
+        self._endings = surroundings.endings
+        self._settings = surroundings.settings
+        self._producer = surroundings.producer
         self._seconds = metrics.SECONDS.labels(self.name)
 
     @abstractmethod

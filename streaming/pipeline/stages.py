@@ -17,7 +17,6 @@ from google.protobuf.message import DecodeError, Message
 from services.runtime import logs
 from services.runtime.objectstore import ObjectStore
 from streaming.kafka.consumer import Record, Retryable
-from streaming.kafka.producer import Producer
 from streaming.kafka.topics import (
     REWARD_GRANTED,
     SCAN_ANSWER,
@@ -31,12 +30,11 @@ from streaming.model.guard import Budget
 from streaming.model.models import Models, Photo
 from streaming.pipeline import answer, failures, metrics, reward, rule, vision
 from streaming.pipeline.catalogue import Catalogue
-from streaming.pipeline.endings import CALL_SECONDS, COMPLETED, Endings, last_event
-from streaming.pipeline.settings import PipelineSettings
-from streaming.pipeline.stage import Stage
+from streaming.pipeline.endings import CALL_SECONDS, COMPLETED, last_event
+from streaming.pipeline.stage import Stage, Surroundings
 from streaming.progress import stages as progress
 from streaming.progress.scripts import ProgressUnavailable
-from streaming.progress.turn import Turn, Turns
+from streaming.progress.turn import Turn
 
 if TYPE_CHECKING:
     from eco2.scan.v1.scan_service_pb2_grpc import ScanServiceAsyncStub
@@ -57,12 +55,6 @@ class Forwarding(Stage, Generic[M]):
     next_topic: ClassVar[Topic]
     keeps_outcome: ClassVar[bool]
     """Whether the outcome is worth a checkpoint, so that a repeat does not work it out again."""
-
-    def __init__(
-        self, turns: Turns, endings: Endings, settings: PipelineSettings, producer: Producer
-    ) -> None:
-        super().__init__(turns, endings, settings)
-        self._producer = producer
 
     @abstractmethod
     async def outcome(self, task: scan_task_pb2.ScanTask) -> M:
@@ -115,17 +107,8 @@ class VisionStage(Forwarding[scan_task_pb2.VisionOutcome]):
     next_topic = SCAN_RULE
     keeps_outcome = True
 
-    def __init__(
-        self,
-        turns: Turns,
-        endings: Endings,
-        settings: PipelineSettings,
-        producer: Producer,
-        *,
-        models: Models,
-        photos: ObjectStore,
-    ) -> None:
-        super().__init__(turns, endings, settings, producer)
+    def __init__(self, surroundings: Surroundings, *, models: Models, photos: ObjectStore) -> None:
+        super().__init__(surroundings)
         self._models = models
         self._photos = photos
 
@@ -158,16 +141,8 @@ class RuleStage(Forwarding[scan_task_pb2.RuleOutcome]):
     next_topic = SCAN_ANSWER
     keeps_outcome = False
 
-    def __init__(
-        self,
-        turns: Turns,
-        endings: Endings,
-        settings: PipelineSettings,
-        producer: Producer,
-        *,
-        knowledge: Knowledge,
-    ) -> None:
-        super().__init__(turns, endings, settings, producer)
+    def __init__(self, surroundings: Surroundings, *, knowledge: Knowledge) -> None:
+        super().__init__(surroundings)
         self._knowledge = knowledge
 
     def member(self, task: scan_task_pb2.ScanTask) -> scan_task_pb2.RuleOutcome:
@@ -190,17 +165,8 @@ class AnswerStage(Forwarding[scan_task_pb2.AnswerOutcome]):
     next_topic = SCAN_REWARD
     keeps_outcome = True
 
-    def __init__(
-        self,
-        turns: Turns,
-        endings: Endings,
-        settings: PipelineSettings,
-        producer: Producer,
-        *,
-        models: Models,
-        knowledge: Knowledge,
-    ) -> None:
-        super().__init__(turns, endings, settings, producer)
+    def __init__(self, surroundings: Surroundings, *, models: Models, knowledge: Knowledge) -> None:
+        super().__init__(surroundings)
         self._models = models
         self._knowledge = knowledge
 
@@ -231,17 +197,9 @@ class RewardStage(Stage):
     topic: ClassVar[Topic] = SCAN_REWARD
 
     def __init__(
-        self,
-        turns: Turns,
-        endings: Endings,
-        settings: PipelineSettings,
-        producer: Producer,
-        *,
-        scan: ScanServiceAsyncStub,
-        catalogue: Catalogue,
+        self, surroundings: Surroundings, *, scan: ScanServiceAsyncStub, catalogue: Catalogue
     ) -> None:
-        super().__init__(turns, endings, settings)
-        self._producer = producer
+        super().__init__(surroundings)
         self._scan = scan
         self._catalogue = catalogue
 

@@ -17,6 +17,7 @@ from streaming.kafka.consumer import Record
 from streaming.kafka.topics import SCAN_ANSWER, SCAN_RULE, Topic
 from streaming.knowledge import load
 from streaming.pipeline.settings import PipelineSettings
+from streaming.pipeline.stage import Surroundings
 from streaming.pipeline.stages import RuleStage
 from streaming.progress.publisher import ProgressPublisher
 from streaming.progress.turn import Turns
@@ -41,10 +42,12 @@ async def test_a_stage_works_without_redis_and_hands_the_job_on() -> None:
         sent: Any = Sent()
         endings: Any = None
         stage = RuleStage(
-            turns,
-            endings,
-            PipelineSettings(stage_redis_patience_seconds=0.1),
-            sent,
+            Surroundings(
+                turns=turns,
+                endings=endings,
+                settings=PipelineSettings(stage_redis_patience_seconds=0.1),
+                producer=sent,
+            ),
             knowledge=load(),
         )
         task = scan_task_pb2.ScanTask(
