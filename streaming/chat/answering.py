@@ -20,22 +20,25 @@ from eco2.pipeline.v1 import chat_turn_pb2
 from opentelemetry import trace
 
 from services.runtime import logs
-from services.runtime.objectstore import ObjectNotFoundError, ObjectStore, ObjectStoreError
+from services.runtime.objectstore import ObjectStore
 from streaming.chat import aggregate, feedback, grade, memory, metrics
-from streaming.chat.branch import BranchResult, ModelCall, NeedsInput
+from streaming.chat.branch import BranchResult, NeedsInput
+from streaming.chat.grading import verdict_on
 from streaming.chat.intent import Classified, Intent
 from streaming.chat.memory import Placed
 from streaming.chat.narration import Narration
 from streaming.chat.routing import Route, routes
 from streaming.chat.service import TurnService
 from streaming.chat.settings import ChatWorkerSettings
+from streaming.chat.sight import look
+from streaming.chat.summing import sum_up
 from streaming.chat.tools import Tools
 from streaming.chat.turn import Given, Past, Picture, Place, TurnContext
 from streaming.chat.understanding import understand
 from streaming.chat.wording import Wording
 from streaming.chat.worked import Worked
 from streaming.model.guard import Budget
-from streaming.model.models import Models, Photo, Talker
+from streaming.model.models import Models, Talker
 from streaming.model.provider import ModelError, ModelRejected
 from streaming.progress import stages
 
@@ -134,28 +137,16 @@ class Answering:
         if not task.image_url or worked.looked:
             return
         async with self._step("vision"):
-            photo = Photo(
-                url=task.image_url,
-                content_type=task.image_content_type,
-                read=lambda: self._means.photos.read(
-                    task.image_key, self._settings.chat_image_max_bytes
-                ),
+            found = await look(
+                task,
+                self._means.models,
+                self._means.photos,
+                most_bytes=self._settings.chat_image_max_bytes,
+                budget=self._budget(self._settings.chat_vision_seconds),
             )
-            budget = self._budget(self._settings.chat_vision_seconds)
-            try:
-                told = await self._means.models.vision(
-                    photo, task.message, model=task.model, budget=budget
-                )
-            except ObjectNotFoundError:
-                if not task.message.strip():
-                    raise
-                log.warning("the picture of a turn is gone", job_id=task.job_id)
-            except (ModelError, ObjectStoreError) as error:
-                log.warning("a picture was not looked at", job_id=task.job_id, error=str(error))
-            else:
-                seen = told.value
-                worked.seen = seen
-                worked.calls.append(ModelCall(told.provider, seen.model, "vision", seen.usage))
+            if found is not None:
+                worked.seen, call = found
+                worked.calls.append(call)
             worked.looked = True
 
     async def _gather(self) -> NeedsInput | None:
@@ -218,27 +209,14 @@ class Answering:
         if not older or self._worked.summary:
             self._summary = self._worked.summary or self._summary
             return
-        text = ""
-        if self._talker is not None:
-            try:
-                told = await self._talker.summary(
-                    {
-                        "summary": self._summary,
-                        "messages": [
-                            {"role": past.role, "text": memory.wording(past)[:1000]}
-                            for past in older
-                        ],
-                    },
-                    self._budget(self._settings.chat_summary_seconds, patience=0.0),
-                )
-            except ModelError as error:
-                log.warning("summed up by rule", error=str(error))
-            else:
-                text = told.text
-                self._worked.calls.append(
-                    ModelCall(self._talker.provider, told.model, "summary", told.usage)
-                )
-        self._summary = text or memory.excerpt(self._summary, older)
+        self._summary, call = await sum_up(
+            self._summary,
+            older,
+            talker=self._talker,
+            budget=self._budget(self._settings.chat_summary_seconds, patience=0.0),
+        )
+        if call is not None:
+            self._worked.calls.append(call)
         self._worked.summary, self._worked.summarised = self._summary, self._memory.through
 
     async def _park(self, asking: NeedsInput) -> Parked:
@@ -294,32 +272,16 @@ class Answering:
         await self._narration.stage("answer", stages.COMPLETED, checkpoint=worked.to_bytes())
 
     async def _grade(self) -> grade.Grade:
-        worked, question = self._worked, self._task.message
+        worked = self._worked
         async with self._step("eval"):
-            axes, by = None, "rules"
-            seconds = self._settings.chat_eval_seconds
-            if self._talker is not None and not worked.degraded and seconds:
-                try:
-                    async with asyncio.timeout(seconds):
-                        told = await self._talker.grade(
-                            {
-                                "material": aggregate.material(worked),
-                                "question": question,
-                                "answer": worked.answer,
-                            },
-                            self._budget(seconds, patience=0.0),
-                        )
-                except (ModelError, TimeoutError) as error:
-                    log.info("graded by rule", error=str(error))
-                else:
-                    axes, by = told.axes, "model"
-                    worked.calls.append(
-                        ModelCall(self._talker.provider, told.model, "grade", told.usage)
-                    )
-            if axes is None:
-                axes = grade.by_rule(question, worked.answer, worked)
-            verdict = grade.grade(axes, hazardous=grade.is_hazardous(question))
-            metrics.GRADES.labels(verdict.grade, by).inc()
+            verdict, call = await verdict_on(
+                self._task.message,
+                worked,
+                talker=None if worked.degraded else self._talker,
+                seconds=self._settings.chat_eval_seconds,
+            )
+        if call is not None:
+            worked.calls.append(call)
         return verdict
 
     async def _append(self, verdict: grade.Grade) -> chat_pb2.Turn:

@@ -124,7 +124,7 @@ class Talk:
             if "event-stream" not in response.headers.get("content-type", ""):
                 raise ModelOutputInvalid("the answer is not a stream")
             yield _Stream(
-                response.content,
+                response,
                 self._dialect,
                 model=provider.model,
                 prompt_version=self._reply.version,
@@ -171,7 +171,7 @@ class _Stream:
 
     def __init__(
         self,
-        content: aiohttp.StreamReader,
+        response: aiohttp.ClientResponse,
         dialect: Dialect,
         *,
         model: str,
@@ -184,7 +184,7 @@ class _Stream:
         self.prompt_version = prompt_version
         self.usage = Usage()
         self.cut = False
-        self._content = content
+        self._response = response
         self._dialect = dialect
         self._began = began
         self._patience = first_seconds
@@ -201,7 +201,7 @@ class _Stream:
         while not self._finished:
             try:
                 async with asyncio.timeout_at(until):
-                    chunk = await self._content.readany()
+                    chunk = await self._arrived()
             except TimeoutError:
                 raise ModelTimeout(f"silent for {self._patience:g} s") from None
             except (aiohttp.ClientError, OSError) as error:
@@ -211,6 +211,22 @@ class _Stream:
                 self._patience = self._idle
                 return text
         return ""
+
+    async def _arrived(self) -> bytes:
+        """What has arrived; empty at the end.
+
+        Between two reads the socket is left alone, so that what comes meanwhile is one wake-up
+        instead of many (1.0 ms of CPU a second of speech instead of 1.4).
+        """
+        response = self._response
+        connection = response.connection  # None once all has arrived
+        if connection is not None and connection.transport is not None:
+            connection.transport.resume_reading()
+        chunk = await response.content.readany()
+        connection = response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.pause_reading()
+        return chunk
 
     def _end(self) -> str:
         """The bytes are over: good only if the model had said all it had to say."""
