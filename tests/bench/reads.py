@@ -18,9 +18,11 @@ import asyncio
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +31,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mesh.local.ephemeral_stack import EphemeralStack
+from tests import sample
 from tests.bench import open_loop, wrk
 from tests.bench.scan_usage import Meter, Sample
 from tests.bench.wrk import Target
@@ -44,7 +47,11 @@ READS: Final = {
 """What may be asked for; the last one is no part of the mix."""
 
 MIX: Final = ("me", "characters", "centers", "news", "chats")
-USERS: Final = 200
+USERS: Final = 50
+CHATS: Final = 5
+"""Of every user."""
+
+ARTICLES: Final = 40
 CONNECTIONS: Final = 64
 RATE: Final = 500
 LEAST_PER_SECOND: Final = 1500.0
@@ -52,7 +59,7 @@ MOST_P99_MS: Final = 25.0
 SHOWN: Final = ("servers", "authz", "envoy", "postgres", "redis")
 """Processes whose CPU is shown; the others do nothing for a read."""
 
-VARIABLES: Final = {"ECO2_LOG_LEVEL": "WARNING"}
+VARIABLES: Final = {"ECO2_LOG_LEVEL": "WARNING", "ECO2_CHAT_CREATES_PER_MINUTE": "0"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,7 @@ class Row:
 async def measure(stack: EphemeralStack, options: Options, folder: Path) -> list[Row]:
     """Run every load."""
     cookies = await asyncio.to_thread(_cookies, stack)
+    await _fill(stack, cookies)
     paths = {name: READS[name] for name in options.reads}
     await _all_answer(stack, list(paths.values()), cookies[0])
     mixed = _targets(list(paths.values()), cookies)
@@ -98,6 +106,20 @@ async def measure(stack: EphemeralStack, options: Options, folder: Path) -> list
 def _cookies(stack: EphemeralStack) -> list[str]:
     printed = stack.eco2("token", "--user", "reader", "--count", str(USERS))
     return [f"s_refresh=x; s_access={token}" for token in printed.split()]
+
+
+async def _fill(stack: EphemeralStack, cookies: Sequence[str]) -> None:
+    """Chats, news and places to read."""
+    async with httpx.AsyncClient(base_url=stack.base_url, timeout=30) as client:
+        for cookie in cookies:
+            for number in range(CHATS):
+                made = await client.post(
+                    "/api/v1/chat", json={"title": f"대화 {number}"}, headers={"cookie": cookie}
+                )
+                made.raise_for_status()
+    await sample.news(stack, ARTICLES)
+    with suppress(subprocess.CalledProcessError):  # without places, `centers` can't be measured
+        await asyncio.to_thread(stack.eco2, "seed")
 
 
 def _targets(paths: Sequence[str], cookies: Sequence[str]) -> list[Target]:
