@@ -162,15 +162,19 @@ class Answering:
             async with asyncio.TaskGroup() as group:
                 found = [group.create_task(self._branch(route)) for route in missing]
                 group.create_task(self._sum_up())
+            asking: NeedsInput | None = None
             for route, task in zip(missing, found, strict=True):
                 result = task.result()
                 if result is None:
                     continue
                 if result.needs_input is not None:
                     if route.own and self._may_ask:
-                        return result.needs_input
+                        asking = asking or result.needs_input
+                        continue
                     result = replace(result, needs_input=None)
                 worked.results[route.branch] = result
+            if asking is not None:  # what the others found is kept for when it goes on
+                return asking
             # in the order they were chosen, whatever a turn that waited had found before
             order = {route.branch: place for place, route in enumerate(chosen)}
             worked.results = dict(
