@@ -35,7 +35,7 @@ async def test_question_is_answered(watched: Watched) -> None:
     await expect(answer).to_be_visible(timeout=JOB_MS)
     await expect(page.locator("#chat-form button.primary")).to_be_enabled(timeout=JOB_MS)
     await expect(answer).not_to_have_class("assistant failed")
-    await expect(answer).to_contain_text("라벨")
+    await expect(answer).not_to_be_empty()
     events = page.locator("#chat .calls .events")
     await expect(events).to_contain_text("event: token")
     await expect(events).to_contain_text("event: done")
