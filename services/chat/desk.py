@@ -36,19 +36,21 @@ class Desk:
     async def begin(self, job_id: str, most: int) -> tuple[Turn, Memory]:
         """A turn and what came before it."""
         turn = await self.get(job_id)
-        return turn, await self._turns.memory(turn, most)
+        memory = await self._turns.memory(turn, most)
+        if memory is None:
+            raise refusals.job_not_found(job_id)
+        return turn, memory
 
     async def append(self, request: chat_service_pb2.AppendTurnRequest) -> Turn:
         """Store the answer of a turn, unless it has ended."""
-        before = await self.get(request.job_id)
-        turn = await self._turns.complete(before.job_id, request.answer)
-        if turn is None:
-            raise refusals.job_not_found(request.job_id)
-        if turn.status is Status.COMPLETED and not before.status.is_terminal:
-            metrics.ENDED.labels(turn.status, "").inc()
-            if turn.finished_at is not None:
-                metrics.SECONDS.observe((turn.finished_at - turn.created_at).total_seconds())
-        return turn
+        completed = await self._turns.complete(job_uuid(request.job_id), request.answer)
+        if completed is None:
+            return await self.get(request.job_id)
+        metrics.ENDED.labels(Status.COMPLETED, "").inc()
+        if completed.finished_at is not None:
+            seconds = (completed.finished_at - completed.created_at).total_seconds()
+            metrics.SECONDS.observe(seconds)
+        return completed
 
     async def park(self, request: chat_service_pb2.ParkTurnRequest) -> Turn:
         """Make a turn wait for the user, unless that wait is over."""

@@ -39,5 +39,8 @@ class ChatSettings(RuntimeSettings):
     chat_creates_per_minute: int = Field(default=60, ge=0)
     """Chats a user may make in any 60 s; one more is refused with 429. 0: no limit."""
 
+    chat_deleted_kept_seconds: float = Field(default=30 * 86_400.0, ge=0)
+    """How long a deleted chat is kept, out of everybody's reach, before it is deleted for good."""
+
     chat_once_kept_seconds: float = Field(default=3600.0, ge=0)
     """How long a question of AskOnce and its answer are kept; nobody can read them again."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -152,24 +151,6 @@ async def cancel_turns(
         sources(Event.CANCEL),
     )
     return [row["job_id"] for row in rows]
-
-
-async def purge_hidden(connection: asyncpg.Connection, before: datetime, limit: int) -> int:
-    """Delete hidden chats made before that time whose turns have ended; how many."""
-    rows = await connection.fetch(
-        """
-        SELECT chat_id FROM chats c
-         WHERE hidden AND created_at < $1
-           AND NOT EXISTS (SELECT FROM turns t
-                            WHERE t.chat_id = c.chat_id AND t.finished_at IS NULL)
-         ORDER BY created_at LIMIT $2
-        """,
-        before,
-        limit,
-    )
-    if rows:
-        await delete_chats(connection, [row["chat_id"] for row in rows])
-    return len(rows)
 
 
 async def delete_chats(connection: asyncpg.Connection, chat_ids: Sequence[uuid.UUID]) -> int:

@@ -7,7 +7,7 @@ business of the outbox's relay.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
@@ -16,7 +16,6 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from services.chat import inputs, metrics, sweeps
 from services.chat.settings import ChatSettings
 from services.chat.state import Status
-from services.chat.store import purge_hidden
 from services.runtime import idempotency, logs
 from services.runtime.errors import meaning_of
 from services.runtime.leadership import lead
@@ -26,6 +25,8 @@ from streaming.progress.endings import Endings
 log = logs.get(__name__)
 
 LOCK: Final = "chat.sweeper"
+PURGED: Final = 50
+"""Chats deleted for good in one pass; each may have thousands of messages."""
 OVERDUE: Final = ErrorReason.ERROR_REASON_JOB_DEADLINE_EXCEEDED
 
 
@@ -49,8 +50,12 @@ class Sweeper:
         await self._fail_overdue(connection)
         await self._expire(connection)
         await idempotency.purge(connection, timedelta(seconds=self._settings.idempotency_seconds))
-        kept = timedelta(seconds=self._settings.chat_once_kept_seconds)
-        await purge_hidden(connection, datetime.now(UTC) - kept, self._settings.chat_sweep_batch)
+        await sweeps.purge(
+            connection,
+            timedelta(seconds=self._settings.chat_once_kept_seconds),
+            timedelta(seconds=self._settings.chat_deleted_kept_seconds),
+            PURGED,
+        )
 
     async def _fail_overdue(self, connection: asyncpg.Connection) -> None:
         meaning = meaning_of(OVERDUE)

@@ -10,6 +10,7 @@ import asyncpg
 
 from services.chat import inputs
 from services.chat.state import Event, sources
+from services.chat.store import delete_chats
 from services.chat.waiting import lock_waiting, resume
 from services.runtime.outbox import Entry, Outbox
 
@@ -53,3 +54,30 @@ async def expire(
         if turn is None:
             return ()
         return await resume(connection, outbox, turn, inputs.EXPIRED, "", lifetime)
+
+
+async def purge(
+    connection: asyncpg.Connection, hidden_for: timedelta, deleted_for: timedelta, limit: int
+) -> int:
+    """Delete for good hidden chats made so long ago, and those deleted so long ago; how many.
+
+    What still runs in a hidden one is left alone.
+    """
+    rows = await connection.fetch(
+        """
+        (SELECT chat_id FROM chats c
+          WHERE hidden AND created_at < now() - $1::interval
+            AND NOT EXISTS (SELECT FROM turns t
+                             WHERE t.chat_id = c.chat_id AND t.finished_at IS NULL)
+          ORDER BY created_at LIMIT $3)
+        UNION
+        (SELECT chat_id FROM chats WHERE deleted_at < now() - $2::interval
+          ORDER BY deleted_at LIMIT $3)
+        """,
+        hidden_for,
+        deleted_for,
+        limit,
+    )
+    if rows:
+        await delete_chats(connection, [row["chat_id"] for row in rows])
+    return len(rows)

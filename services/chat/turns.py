@@ -173,15 +173,18 @@ class TurnStore:
         """A turn, whoever owns it."""
         return turn_of(await self._pool.fetchrow(GET, job_id))
 
-    async def memory(self, turn: Turn, most: int) -> Memory:
+    async def memory(self, turn: Turn, most: int) -> Memory | None:
         """What came before a turn: at most so many messages, and the summary of older ones.
 
-        Turns that were accepted later are left out, whatever of them is stored by now.
+        Turns that were accepted later are left out, whatever of them is stored by now. None when
+        the chat has been erased.
         """
         async with self._pool.acquire() as connection:
             chat = await connection.fetchrow(
                 "SELECT summary, summarised_through FROM chats WHERE chat_id = $1", turn.chat_id
             )
+            if chat is None:
+                return None
             rows = await connection.fetch(
                 """
                 SELECT role, content, image_url, intent, position FROM messages
@@ -211,7 +214,7 @@ class TurnStore:
         )
 
     async def complete(self, job_id: uuid.UUID, answer: chat_pb2.AssistantAnswer) -> Turn | None:
-        """Store the answer of a turn: as it is then, or as it had ended before; None for none.
+        """Store the answer of a turn; None when it has ended already or does not exist.
 
         DomainError VALIDATION_FAILED for metadata that are no JSON object.
         """
@@ -220,7 +223,7 @@ class TurnStore:
             now = await lock_chat(connection, job_id)
             turn = turn_of(await connection.fetchrow(GET_LOCKED, job_id))
             if turn is None or turn.status not in sources(Event.COMPLETE):
-                return turn
+                return None
             for field in ("content", "intent", "summary"):
                 setattr(answer, field, text.storable(getattr(answer, field)))
             return turn_of(

@@ -219,10 +219,10 @@ class Machine(RuleBasedStateMachine):
                 *(self.world.turns.complete(job_id, answer()) for _ in range(2))
             )
 
-        first, second = self.world.run(twice())
-        assert first == second
+        stored = [turn for turn in self.world.run(twice()) if turn is not None]
         turn = self.model[job_id]
-        if turn.status not in ENDED:
+        assert len(stored) == (turn.status not in ENDED), "the first answer wins, and only it"
+        if stored:
             turn.status, turn.answer = "completed", text
 
     @precondition(lambda self: self.model)

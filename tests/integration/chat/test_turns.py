@@ -426,6 +426,31 @@ class TestEnds:
         async with Refused("TURN_NOT_WAITING"):
             await world.input(user, parked, "cancel")
 
+    async def test_deleted_chat_is_gone_for_good_after_a_month(
+        self, world: World, talk: tuple[str, str]
+    ) -> None:
+        user, chat_id = talk
+        job_id = await world.send(*talk)
+        await world.append(job_id)
+        kept = await world.new_chat(user)
+        for one in (chat_id, kept):
+            await world.delete(user, one)
+        await world.pool.execute(
+            "UPDATE chats SET deleted_at = now() - interval '31 days' WHERE chat_id = $1", chat_id
+        )
+
+        async def rows() -> list[str]:
+            found = await world.pool.fetch("SELECT chat_id FROM chats WHERE user_id = $1", user)
+            return [str(row["chat_id"]) for row in found]
+
+        async def gone() -> bool:
+            return chat_id not in await rows()
+
+        await until(gone)
+        assert await rows() == [kept]
+        async with Refused("JOB_NOT_FOUND"):
+            await world.turn(job_id)
+
     async def test_turn_past_its_deadline_fails_and_its_watchers_learn_it(
         self, world: World, talk: tuple[str, str]
     ) -> None:
