@@ -1,0 +1,85 @@
+"""What the replicas of the news worker agree on in Redis: whose turn it is, and the day's calls."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+SEOUL: Final = timezone(timedelta(hours=9))
+"""Korea has no summer time. Both providers' days are taken to begin at its midnight."""
+
+_QUOTA_SECONDS: Final = 2 * 86_400
+"""How long a day's count is kept."""
+
+_TAKE: Final = """
+-- Answers 1 and counts when the calls still fit into the day, else 0.
+-- KEYS  count of the day
+-- ARGV  1 calls  2 calls a day  3 seconds to keep the count
+local used = tonumber(redis.call('GET', KEYS[1]) or '0')
+if used + tonumber(ARGV[1]) > tonumber(ARGV[2]) then return 0 end
+redis.call('INCRBY', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
+
+_HURRY: Final = """
+-- KEYS  turn
+-- ARGV  1 who has it  2 milliseconds until somebody may have it again
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1
+"""
+
+
+class Ledger:
+    """Turns and quotas.
+
+    Every method raises RedisError, OSError or TimeoutError while Redis is away: nothing is
+    collected then, as nobody could tell who else does and how much is left.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def take_turn(self, source: str, every_seconds: float) -> str | None:
+        """Begin a collection when none has begun within the last `every_seconds`; a token for
+        :meth:`hurry`, or None. The turn is not given back: that it has been taken is what keeps
+        the interval, across replicas and restarts.
+        """
+        token = uuid.uuid4().hex
+        taken = await self._redis.set(
+            _turn(source), token, nx=True, px=max(1, int(every_seconds * 1000))
+        )
+        return token if taken else None
+
+    async def hurry(self, source: str, token: str, seconds: float) -> None:
+        """Let the next collection begin in so many seconds, as the one of `token` has failed."""
+        await self._run(_HURRY, _turn(source), token, max(1, int(seconds * 1000)))
+
+    async def take_calls(self, source: str, calls: int, per_day: int, now: datetime) -> bool:
+        """Count calls to a provider, or False when the day's are used up."""
+        return bool(await self._run(_TAKE, _quota(source, now), calls, per_day, _QUOTA_SECONDS))
+
+    async def used(self, source: str, now: datetime) -> int:
+        """Calls of the day so far."""
+        value: Any = await self._redis.get(_quota(source, now))
+        return int(value or 0)
+
+    async def _run(self, script: str, key: str, *arguments: Any) -> Any:
+        digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+        try:
+            return await self._redis.evalsha(digest, 1, key, *arguments)
+        except NoScriptError:
+            return await self._redis.eval(script, 1, key, *arguments)
+
+
+def _turn(source: str) -> str:
+    return f"news:turn:{source}"
+
+
+def _quota(source: str, now: datetime) -> str:
+    return f"news:quota:{source}:{now.astimezone(SEOUL):%Y%m%d}"
