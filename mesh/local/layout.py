@@ -11,7 +11,7 @@ from mesh.local.part import Part
 from mesh.local.parts import envoy, kafka, postgres, python, redis, s3proxy
 from mesh.local.paths import Paths
 from services.runtime.ports import HOST, port
-from services.runtime.settings import RuntimeSettings
+from services.runtime.settings import Profile, RuntimeSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +146,11 @@ def ours(paths: Paths, environ: Mapping[str, str]) -> tuple[Part, ...]:
         )
         for group in GROUPS
     )
+    samples = (
+        (python.step(paths, "seed", after=("servers",)),)
+        if RuntimeSettings().profile is Profile.LOCAL
+        else ()
+    )
     everyone = tuple(group.name for group in GROUPS)
     edge = envoy.part(
         paths,
@@ -153,7 +158,7 @@ def ours(paths: Paths, environ: Mapping[str, str]) -> tuple[Part, ...]:
         drains_before=everyone,
         drain_seconds=drain_seconds(environ),
     )
-    return (*steps, *groups, edge)
+    return (*steps, *groups, *samples, edge)
 
 
 def stack(paths: Paths, environ: Mapping[str, str], *, fsync: bool = True) -> tuple[Part, ...]:

@@ -19,6 +19,7 @@ MODELS: Final[dict[str, str]] = {
     "character": "services.character.settings:CharacterSettings",
     "images": "services.images.settings:ImagesSettings",
     "scan": "services.scan.settings:ScanSettings",
+    "location": "services.location.settings:LocationSettings",
     "chat": "services.chat.settings:ChatSettings",
     "authz": "edge.authz.settings:AuthzSettings",
     "edge": "edge.envoy.settings:EdgeSettings",

@@ -33,6 +33,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "topics": ("services.cli.topics:app", "Create and list the Kafka topics."),
     "dlq": ("services.cli.dlq:app", "Look into the dead letter queues and replay them."),
     "edge": ("services.cli.edge:app", "Build the edge's configuration."),
+    "import-places": (
+        "services.cli.import_places:import_places",
+        "Import places out of a public data set.",
+    ),
+    "seed": ("services.cli.seed:seed", "Put sample data into the local stack."),
     "knowledge": ("services.cli.knowledge:app", "Check the knowledge base."),
     "config": ("services.cli.config:config", "Print the settings in force."),
     "gen": ("services.cli.gen:app", "Regenerate what is generated from proto/."),
@@ -55,7 +60,7 @@ class _Lazy(typer.core.TyperGroup):
         typer.echo("Usage: eco2 COMMAND [OPTIONS]\n")
         typer.echo(f"{self.help}\n\nCommands:")
         for name, (_, text) in COMMANDS.items():
-            typer.echo(f"  {name:<10} {text}")
+            typer.echo(f"  {name:<13} {text}")
         typer.echo("\n`eco2 COMMAND --help` tells the options of a command.")
 
 

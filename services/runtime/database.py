@@ -1,7 +1,8 @@
 """PostgreSQL pools: one role and one schema a domain.
 
 A pool connects as ``eco2_<domain>`` with ``search_path`` set to the schema of the domain, so a
-domain can't reach another's tables even by mistake. Nothing connects before it is first used: a
+domain can't reach another's tables even by mistake; public is searched as well, for extensions, and
+holds no tables. Nothing connects before it is first used: a
 process starts while PostgreSQL is away, and is simply not ready.
 """
 
@@ -35,7 +36,7 @@ async def connect_pool(settings: RuntimeSettings, domain: str) -> asyncpg.Pool:
         max_inactive_connection_lifetime=300.0,
         reset=_keep_session,
         server_settings={
-            "search_path": domain,
+            "search_path": f"{domain}, public",
             "application_name": f"eco2-{domain}",
             "statement_timeout": str(STATEMENT_MS),
             "lock_timeout": str(LOCK_MS),

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_FIRST_BLOCK: Final = 0xAC00
-_LAST_BLOCK: Final = 0xD7A3
-_VOWELS: Final = 21
-_FINALS: Final = 28
+from services.runtime import hangul
 
 BARRIER: Final = "\n"
 """Separates lines in a text: no match reaches across it."""
@@ -24,9 +21,6 @@ _ALIKE: Final = (
     "ㅁㅇ", "ㅇㅎ", "ㅈㅊ", "ㅈㅅ", "ㄱㅋ", "ㄷㅌ", "ㄴㄷ", "ㄷㄹ", "ㅂㅍ", "ㅍㅁ", "ㅂㅁ",
     "ㄹㅌ", "ㅆㅅ",
 )  # fmt: skip
-_INITIAL: Final = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_MEDIAL: Final = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
-_FINAL: Final = " ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
 
 NEAR: Final = 0.5
 """Price of taking a letter for one that looks like it; any other mistake costs 1."""
@@ -39,18 +33,9 @@ def letters(text: str) -> str:
 
     Line breaks stay (:data:`BARRIER`); a silent initial ㅇ is a letter like any other.
     """
-    taken: list[str] = []
-    for sign in text:
-        code = ord(sign)
-        if _FIRST_BLOCK <= code <= _LAST_BLOCK:
-            index = code - _FIRST_BLOCK
-            taken.append(_INITIAL[index // (_VOWELS * _FINALS)])
-            taken.append(_MEDIAL[index // _FINALS % _VOWELS])
-            if index % _FINALS:
-                taken.append(_FINAL[index % _FINALS])
-        elif sign == BARRIER or not sign.isspace():
-            taken.append(sign.upper())
-    return "".join(taken)
+    return "".join(
+        hangul.letters(sign).upper() for sign in text if sign == BARRIER or not sign.isspace()
+    )
 
 
 def price(a: str, b: str) -> float:

@@ -153,6 +153,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The message is blank and there is no picture."""
     ERROR_REASON_TURN_NOT_WAITING: _ErrorReason.ValueType  # 63
     """The turn does not wait for an input of that type."""
+    ERROR_REASON_IMPORT_INCOMPLETE: _ErrorReason.ValueType  # 70
+    """The import does not have as many places staged as it should; it has to be done again."""
     ERROR_REASON_CHARACTER_NOT_FOUND: _ErrorReason.ValueType  # 80
     """No character goes by that name."""
     ERROR_REASON_IMAGE_TYPE_MISMATCH: _ErrorReason.ValueType  # 81
@@ -291,6 +293,8 @@ ERROR_REASON_MESSAGE_REQUIRED: ErrorReason.ValueType  # 62
 """The message is blank and there is no picture."""
 ERROR_REASON_TURN_NOT_WAITING: ErrorReason.ValueType  # 63
 """The turn does not wait for an input of that type."""
+ERROR_REASON_IMPORT_INCOMPLETE: ErrorReason.ValueType  # 70
+"""The import does not have as many places staged as it should; it has to be done again."""
 ERROR_REASON_CHARACTER_NOT_FOUND: ErrorReason.ValueType  # 80
 """No character goes by that name."""
 ERROR_REASON_IMAGE_TYPE_MISMATCH: ErrorReason.ValueType  # 81

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from eco2.location.v1 import imported_place_pb2 as eco2_dot_location_dot_v1_dot_imported__place__pb2
 from eco2.location.v1 import location_pb2 as eco2_dot_location_dot_v1_dot_location__pb2
 from eco2.options.v1 import options_pb2 as eco2_dot_options_dot_v1_dot_options__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'eco2/location/v1/location_service.proto\x12\x10\x65\x63o2.location.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x65\x63o2/location/v1/location.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\"\xb6\x02\n\x12ListCentersRequest\x12.\n\x03lat\x18\x01 \x01(\x01\x42\x1c\xbaH\x19\x12\x14\x19\x00\x00\x00\x00\x00\x80V@)\x00\x00\x00\x00\x00\x80V\xc0@\x01\xc8\x01\x01H\x00\x88\x01\x01\x12.\n\x03lon\x18\x02 \x01(\x01\x42\x1c\xbaH\x19\x12\x14\x19\x00\x00\x00\x00\x00\x80\x66@)\x00\x00\x00\x00\x00\x80\x66\xc0@\x01\xc8\x01\x01H\x01\x88\x01\x01\x12\x13\n\x06radius\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x11\n\x04zoom\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12%\n\x0estore_category\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x04\x88\x01\x01\x12&\n\x0fpickup_category\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x05\x88\x01\x01\x42\x06\n\x04_latB\x06\n\x04_lonB\t\n\x07_radiusB\x07\n\x05_zoomB\x11\n\x0f_store_categoryB\x12\n\x10_pickup_category\"E\n\x13ListCentersResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.eco2.location.v1.LocationEntry\"\x1e\n\x10GetCenterRequest\x12\n\n\x02id\x18\x01 \x01(\x05\"\xe4\x03\n\x11GetCenterResponse\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x19\n\x0croad_address\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0blot_address\x18\x05 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08latitude\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tlongitude\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\x0estore_category\x18\x08 \x01(\t\x12\x19\n\x11pickup_categories\x18\t \x03(\t\x12\x12\n\x05phone\x18\n \x01(\tH\x04\x88\x01\x01\x12\x16\n\tplace_url\x18\x0b \x01(\tH\x05\x88\x01\x01\x12\x1b\n\x0ekakao_place_id\x18\x0c \x01(\tH\x06\x88\x01\x01\x12\x1d\n\x10\x63ollection_items\x18\r \x01(\tH\x07\x88\x01\x01\x12\x19\n\x0cintroduction\x18\x0e \x01(\tH\x08\x88\x01\x01\x42\x0f\n\r_road_addressB\x0e\n\x0c_lot_addressB\x0b\n\t_latitudeB\x0c\n\n_longitudeB\x08\n\x06_phoneB\x0c\n\n_place_urlB\x11\n\x0f_kakao_place_idB\x13\n\x11_collection_itemsB\x0f\n\r_introduction\"S\n\rSearchRequest\x12\x1c\n\x01q\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\x10\x01\x18\x64\xc8\x01\x01H\x00\x88\x01\x01\x12\x13\n\x06radius\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x04\n\x02_qB\t\n\x07_radius\"@\n\x0eSearchResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.eco2.location.v1.LocationEntry\"4\n\x0eSuggestRequest\x12\x1c\n\x01q\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\x10\x01\x18\x64\xc8\x01\x01H\x00\x88\x01\x01\x42\x04\n\x02_q\">\n\x0fSuggestResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.eco2.location.v1.Suggestion\"\x8d\x01\n\nSuggestion\x12\x12\n\nplace_name\x18\x01 \x01(\t\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08latitude\x18\x03 \x01(\x01\x12\x11\n\tlongitude\x18\x04 \x01(\x01\x12\x16\n\tplace_url\x18\x05 \x01(\tH\x01\x88\x01\x01\x42\n\n\x08_addressB\x0c\n\n_place_url\"\x87\x02\n\x13SearchNearbyRequest\x12+\n\x08latitude\x18\x01 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x80V@)\x00\x00\x00\x00\x00\x80V\xc0@\x01\x12,\n\tlongitude\x18\x02 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x80\x66@)\x00\x00\x00\x00\x00\x80\x66\xc0@\x01\x12\x15\n\x08radius_m\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x05limit\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x01H\x01\x88\x01\x01\x12\"\n\x10store_categories\x18\x05 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x14\x12#\n\x11pickup_categories\x18\x06 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x14\x42\x0b\n\t_radius_mB\x08\n\x06_limit\"G\n\x14SearchNearbyResponse\x12/\n\x06places\x18\x01 \x03(\x0b\x32\x1f.eco2.location.v1.LocationEntry2\xf1\x04\n\x0fLocationService\x12\x81\x01\n\x0bListCenters\x12$.eco2.location.v1.ListCentersRequest\x1a%.eco2.location.v1.ListCentersResponse\"%\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/locations/centers\x12\x80\x01\n\tGetCenter\x12\".eco2.location.v1.GetCenterRequest\x1a#.eco2.location.v1.GetCenterResponse\"*\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/locations/centers/{id}\x12v\n\x06Search\x12\x1f.eco2.location.v1.SearchRequest\x1a .eco2.location.v1.SearchResponse\")\xa8\xd4\x18\x02\xb0\xd4\x18\x88\'\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/locations/search\x12z\n\x07Suggest\x12 .eco2.location.v1.SuggestRequest\x1a!.eco2.location.v1.SuggestResponse\"*\xa8\xd4\x18\x02\xb0\xd4\x18\x88\'\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/locations/suggest\x12\x63\n\x0cSearchNearby\x12%.eco2.location.v1.SearchNearbyRequest\x1a&.eco2.location.v1.SearchNearbyResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'eco2/location/v1/location_service.proto\x12\x10\x65\x63o2.location.v1\x1a\x1b\x62uf/validate/validate.proto\x1a%eco2/location/v1/imported_place.proto\x1a\x1f\x65\x63o2/location/v1/location.proto\x1a\x1d\x65\x63o2/options/v1/options.proto\x1a\x1cgoogle/api/annotations.proto\"\xb6\x02\n\x12ListCentersRequest\x12.\n\x03lat\x18\x01 \x01(\x01\x42\x1c\xbaH\x19\x12\x14\x19\x00\x00\x00\x00\x00\x80V@)\x00\x00\x00\x00\x00\x80V\xc0@\x01\xc8\x01\x01H\x00\x88\x01\x01\x12.\n\x03lon\x18\x02 \x01(\x01\x42\x1c\xbaH\x19\x12\x14\x19\x00\x00\x00\x00\x00\x80\x66@)\x00\x00\x00\x00\x00\x80\x66\xc0@\x01\xc8\x01\x01H\x01\x88\x01\x01\x12\x13\n\x06radius\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x11\n\x04zoom\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12%\n\x0estore_category\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x04\x88\x01\x01\x12&\n\x0fpickup_category\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01H\x05\x88\x01\x01\x42\x06\n\x04_latB\x06\n\x04_lonB\t\n\x07_radiusB\x07\n\x05_zoomB\x11\n\x0f_store_categoryB\x12\n\x10_pickup_category\"E\n\x13ListCentersResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.eco2.location.v1.LocationEntry\"\x1e\n\x10GetCenterRequest\x12\n\n\x02id\x18\x01 \x01(\x05\"\xe4\x03\n\x11GetCenterResponse\x12\n\n\x02id\x18\x01 \x01(\x05\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x19\n\x0croad_address\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0blot_address\x18\x05 \x01(\tH\x01\x88\x01\x01\x12\x15\n\x08latitude\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tlongitude\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12\x16\n\x0estore_category\x18\x08 \x01(\t\x12\x19\n\x11pickup_categories\x18\t \x03(\t\x12\x12\n\x05phone\x18\n \x01(\tH\x04\x88\x01\x01\x12\x16\n\tplace_url\x18\x0b \x01(\tH\x05\x88\x01\x01\x12\x1b\n\x0ekakao_place_id\x18\x0c \x01(\tH\x06\x88\x01\x01\x12\x1d\n\x10\x63ollection_items\x18\r \x01(\tH\x07\x88\x01\x01\x12\x19\n\x0cintroduction\x18\x0e \x01(\tH\x08\x88\x01\x01\x42\x0f\n\r_road_addressB\x0e\n\x0c_lot_addressB\x0b\n\t_latitudeB\x0c\n\n_longitudeB\x08\n\x06_phoneB\x0c\n\n_place_urlB\x11\n\x0f_kakao_place_idB\x13\n\x11_collection_itemsB\x0f\n\r_introduction\"S\n\rSearchRequest\x12\x1c\n\x01q\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\x10\x01\x18\x64\xc8\x01\x01H\x00\x88\x01\x01\x12\x13\n\x06radius\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x04\n\x02_qB\t\n\x07_radius\"@\n\x0eSearchResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.eco2.location.v1.LocationEntry\"4\n\x0eSuggestRequest\x12\x1c\n\x01q\x18\x01 \x01(\tB\x0c\xbaH\tr\x04\x10\x01\x18\x64\xc8\x01\x01H\x00\x88\x01\x01\x42\x04\n\x02_q\">\n\x0fSuggestResponse\x12+\n\x05items\x18\x01 \x03(\x0b\x32\x1c.eco2.location.v1.Suggestion\"\x8d\x01\n\nSuggestion\x12\x12\n\nplace_name\x18\x01 \x01(\t\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x08latitude\x18\x03 \x01(\x01\x12\x11\n\tlongitude\x18\x04 \x01(\x01\x12\x16\n\tplace_url\x18\x05 \x01(\tH\x01\x88\x01\x01\x42\n\n\x08_addressB\x0c\n\n_place_url\"\x87\x02\n\x13SearchNearbyRequest\x12+\n\x08latitude\x18\x01 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x80V@)\x00\x00\x00\x00\x00\x80V\xc0@\x01\x12,\n\tlongitude\x18\x02 \x01(\x01\x42\x19\xbaH\x16\x12\x14\x19\x00\x00\x00\x00\x00\x80\x66@)\x00\x00\x00\x00\x00\x80\x66\xc0@\x01\x12\x15\n\x08radius_m\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x1e\n\x05limit\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x01H\x01\x88\x01\x01\x12\"\n\x10store_categories\x18\x05 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x14\x12#\n\x11pickup_categories\x18\x06 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x14\x42\x0b\n\t_radius_mB\x08\n\x06_limit\"G\n\x14SearchNearbyResponse\x12/\n\x06places\x18\x01 \x03(\x0b\x32\x1f.eco2.location.v1.LocationEntry\"\x97\x01\n\x12StagePlacesRequest\x12\x1b\n\timport_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12&\n\x06source\x18\x02 \x01(\tB\x16\xbaH\x13r\x11R\x04kecoR\tzerowaste\x12<\n\x06places\x18\x03 \x03(\x0b\x32\x1f.eco2.location.v1.ImportedPlaceB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x88\'\"K\n\x13StagePlacesResponse\x12\x34\n\rrepeated_keys\x18\x01 \x03(\x0b\x32\x1d.eco2.location.v1.RepeatedKey\"/\n\x0bRepeatedKey\x12\x0c\n\x04line\x18\x01 \x01(\x05\x12\x12\n\nfirst_line\x18\x02 \x01(\x05\"l\n\x13\x43ommitImportRequest\x12\x1b\n\timport_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12 \n\x0f\x65xpected_places\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x16\n\x0eremove_missing\x18\x03 \x01(\x08\"]\n\x14\x43ommitImportResponse\x12\x10\n\x08inserted\x18\x01 \x01(\x05\x12\x0f\n\x07updated\x18\x02 \x01(\x05\x12\x11\n\tunchanged\x18\x03 \x01(\x05\x12\x0f\n\x07removed\x18\x04 \x01(\x05\"3\n\x14\x44iscardImportRequest\x12\x1b\n\timport_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"*\n\x15\x44iscardImportResponse\x12\x11\n\tdiscarded\x18\x01 \x01(\x05\x32\xb2\x07\n\x0fLocationService\x12\x81\x01\n\x0bListCenters\x12$.eco2.location.v1.ListCentersRequest\x1a%.eco2.location.v1.ListCentersResponse\"%\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/locations/centers\x12\x80\x01\n\tGetCenter\x12\".eco2.location.v1.GetCenterRequest\x1a#.eco2.location.v1.GetCenterResponse\"*\xa8\xd4\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/locations/centers/{id}\x12v\n\x06Search\x12\x1f.eco2.location.v1.SearchRequest\x1a .eco2.location.v1.SearchResponse\")\xa8\xd4\x18\x02\xb0\xd4\x18\x88\'\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1/locations/search\x12z\n\x07Suggest\x12 .eco2.location.v1.SuggestRequest\x1a!.eco2.location.v1.SuggestResponse\"*\xa8\xd4\x18\x02\xb0\xd4\x18\x88\'\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/locations/suggest\x12\x63\n\x0cSearchNearby\x12%.eco2.location.v1.SearchNearbyRequest\x1a&.eco2.location.v1.SearchNearbyResponse\"\x04\xa8\xd4\x18\x03\x12\x66\n\x0bStagePlaces\x12$.eco2.location.v1.StagePlacesRequest\x1a%.eco2.location.v1.StagePlacesResponse\"\n\xa8\xd4\x18\x03\xb0\xd4\x18\xb0\xea\x01\x12i\n\x0c\x43ommitImport\x12%.eco2.location.v1.CommitImportRequest\x1a&.eco2.location.v1.CommitImportResponse\"\n\xa8\xd4\x18\x03\xb0\xd4\x18\xe0\xa7\x12\x12l\n\rDiscardImport\x12&.eco2.location.v1.DiscardImportRequest\x1a\'.eco2.location.v1.DiscardImportResponse\"\n\xa8\xd4\x18\x03\xb0\xd4\x18\xb0\xea\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,6 +58,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEARCHNEARBYREQUEST'].fields_by_name['store_categories']._serialized_options = b'\272H\005\222\001\002\020\024'
   _globals['_SEARCHNEARBYREQUEST'].fields_by_name['pickup_categories']._loaded_options = None
   _globals['_SEARCHNEARBYREQUEST'].fields_by_name['pickup_categories']._serialized_options = b'\272H\005\222\001\002\020\024'
+  _globals['_STAGEPLACESREQUEST'].fields_by_name['import_id']._loaded_options = None
+  _globals['_STAGEPLACESREQUEST'].fields_by_name['import_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_STAGEPLACESREQUEST'].fields_by_name['source']._loaded_options = None
+  _globals['_STAGEPLACESREQUEST'].fields_by_name['source']._serialized_options = b'\272H\023r\021R\004kecoR\tzerowaste'
+  _globals['_STAGEPLACESREQUEST'].fields_by_name['places']._loaded_options = None
+  _globals['_STAGEPLACESREQUEST'].fields_by_name['places']._serialized_options = b'\272H\010\222\001\005\010\001\020\210\''
+  _globals['_COMMITIMPORTREQUEST'].fields_by_name['import_id']._loaded_options = None
+  _globals['_COMMITIMPORTREQUEST'].fields_by_name['import_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_COMMITIMPORTREQUEST'].fields_by_name['expected_places']._loaded_options = None
+  _globals['_COMMITIMPORTREQUEST'].fields_by_name['expected_places']._serialized_options = b'\272H\004\032\002(\001'
+  _globals['_DISCARDIMPORTREQUEST'].fields_by_name['import_id']._loaded_options = None
+  _globals['_DISCARDIMPORTREQUEST'].fields_by_name['import_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_LOCATIONSERVICE'].methods_by_name['ListCenters']._loaded_options = None
   _globals['_LOCATIONSERVICE'].methods_by_name['ListCenters']._serialized_options = b'\250\324\030\002\202\323\344\223\002\033\022\031/api/v1/locations/centers'
   _globals['_LOCATIONSERVICE'].methods_by_name['GetCenter']._loaded_options = None
@@ -67,28 +80,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOCATIONSERVICE'].methods_by_name['Suggest']._serialized_options = b'\250\324\030\002\260\324\030\210\'\202\323\344\223\002\033\022\031/api/v1/locations/suggest'
   _globals['_LOCATIONSERVICE'].methods_by_name['SearchNearby']._loaded_options = None
   _globals['_LOCATIONSERVICE'].methods_by_name['SearchNearby']._serialized_options = b'\250\324\030\003'
-  _globals['_LISTCENTERSREQUEST']._serialized_start=185
-  _globals['_LISTCENTERSREQUEST']._serialized_end=495
-  _globals['_LISTCENTERSRESPONSE']._serialized_start=497
-  _globals['_LISTCENTERSRESPONSE']._serialized_end=566
-  _globals['_GETCENTERREQUEST']._serialized_start=568
-  _globals['_GETCENTERREQUEST']._serialized_end=598
-  _globals['_GETCENTERRESPONSE']._serialized_start=601
-  _globals['_GETCENTERRESPONSE']._serialized_end=1085
-  _globals['_SEARCHREQUEST']._serialized_start=1087
-  _globals['_SEARCHREQUEST']._serialized_end=1170
-  _globals['_SEARCHRESPONSE']._serialized_start=1172
-  _globals['_SEARCHRESPONSE']._serialized_end=1236
-  _globals['_SUGGESTREQUEST']._serialized_start=1238
-  _globals['_SUGGESTREQUEST']._serialized_end=1290
-  _globals['_SUGGESTRESPONSE']._serialized_start=1292
-  _globals['_SUGGESTRESPONSE']._serialized_end=1354
-  _globals['_SUGGESTION']._serialized_start=1357
-  _globals['_SUGGESTION']._serialized_end=1498
-  _globals['_SEARCHNEARBYREQUEST']._serialized_start=1501
-  _globals['_SEARCHNEARBYREQUEST']._serialized_end=1764
-  _globals['_SEARCHNEARBYRESPONSE']._serialized_start=1766
-  _globals['_SEARCHNEARBYRESPONSE']._serialized_end=1837
-  _globals['_LOCATIONSERVICE']._serialized_start=1840
-  _globals['_LOCATIONSERVICE']._serialized_end=2465
+  _globals['_LOCATIONSERVICE'].methods_by_name['StagePlaces']._loaded_options = None
+  _globals['_LOCATIONSERVICE'].methods_by_name['StagePlaces']._serialized_options = b'\250\324\030\003\260\324\030\260\352\001'
+  _globals['_LOCATIONSERVICE'].methods_by_name['CommitImport']._loaded_options = None
+  _globals['_LOCATIONSERVICE'].methods_by_name['CommitImport']._serialized_options = b'\250\324\030\003\260\324\030\340\247\022'
+  _globals['_LOCATIONSERVICE'].methods_by_name['DiscardImport']._loaded_options = None
+  _globals['_LOCATIONSERVICE'].methods_by_name['DiscardImport']._serialized_options = b'\250\324\030\003\260\324\030\260\352\001'
+  _globals['_LISTCENTERSREQUEST']._serialized_start=224
+  _globals['_LISTCENTERSREQUEST']._serialized_end=534
+  _globals['_LISTCENTERSRESPONSE']._serialized_start=536
+  _globals['_LISTCENTERSRESPONSE']._serialized_end=605
+  _globals['_GETCENTERREQUEST']._serialized_start=607
+  _globals['_GETCENTERREQUEST']._serialized_end=637
+  _globals['_GETCENTERRESPONSE']._serialized_start=640
+  _globals['_GETCENTERRESPONSE']._serialized_end=1124
+  _globals['_SEARCHREQUEST']._serialized_start=1126
+  _globals['_SEARCHREQUEST']._serialized_end=1209
+  _globals['_SEARCHRESPONSE']._serialized_start=1211
+  _globals['_SEARCHRESPONSE']._serialized_end=1275
+  _globals['_SUGGESTREQUEST']._serialized_start=1277
+  _globals['_SUGGESTREQUEST']._serialized_end=1329
+  _globals['_SUGGESTRESPONSE']._serialized_start=1331
+  _globals['_SUGGESTRESPONSE']._serialized_end=1393
+  _globals['_SUGGESTION']._serialized_start=1396
+  _globals['_SUGGESTION']._serialized_end=1537
+  _globals['_SEARCHNEARBYREQUEST']._serialized_start=1540
+  _globals['_SEARCHNEARBYREQUEST']._serialized_end=1803
+  _globals['_SEARCHNEARBYRESPONSE']._serialized_start=1805
+  _globals['_SEARCHNEARBYRESPONSE']._serialized_end=1876
+  _globals['_STAGEPLACESREQUEST']._serialized_start=1879
+  _globals['_STAGEPLACESREQUEST']._serialized_end=2030
+  _globals['_STAGEPLACESRESPONSE']._serialized_start=2032
+  _globals['_STAGEPLACESRESPONSE']._serialized_end=2107
+  _globals['_REPEATEDKEY']._serialized_start=2109
+  _globals['_REPEATEDKEY']._serialized_end=2156
+  _globals['_COMMITIMPORTREQUEST']._serialized_start=2158
+  _globals['_COMMITIMPORTREQUEST']._serialized_end=2266
+  _globals['_COMMITIMPORTRESPONSE']._serialized_start=2268
+  _globals['_COMMITIMPORTRESPONSE']._serialized_end=2361
+  _globals['_DISCARDIMPORTREQUEST']._serialized_start=2363
+  _globals['_DISCARDIMPORTREQUEST']._serialized_end=2414
+  _globals['_DISCARDIMPORTRESPONSE']._serialized_start=2416
+  _globals['_DISCARDIMPORTRESPONSE']._serialized_end=2458
+  _globals['_LOCATIONSERVICE']._serialized_start=2461
+  _globals['_LOCATIONSERVICE']._serialized_end=3407
 # @@protoc_insertion_point(module_scope)

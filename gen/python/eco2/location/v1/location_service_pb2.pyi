@@ -4,6 +4,7 @@ isort:skip_file
 Places around the user."""
 
 from collections import abc as _abc
+from eco2.location.v1 import imported_place_pb2 as _imported_place_pb2
 from eco2.location.v1 import location_pb2 as _location_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -467,3 +468,193 @@ class SearchNearbyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SearchNearbyResponse: _TypeAlias = SearchNearbyResponse  # noqa: Y015
+
+@_typing.final
+class StagePlacesRequest(_message.Message):
+    """Request of StagePlaces."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    import_id: _builtins.str
+    """UUID of the import, chosen by the caller."""
+    source: _builtins.str
+    """Source of all places of the import."""
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[_imported_place_pb2.ImportedPlace]:
+        """The batch."""
+
+    def __init__(
+        self,
+        *,
+        import_id: _builtins.str = ...,
+        source: _builtins.str = ...,
+        places: _abc.Iterable[_imported_place_pb2.ImportedPlace] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_id", b"import_id", "places", b"places", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StagePlacesRequest: _TypeAlias = StagePlacesRequest  # noqa: Y015
+
+@_typing.final
+class StagePlacesResponse(_message.Message):
+    """Response of StagePlaces."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPEATED_KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def repeated_keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___RepeatedKey]:
+        """Places of the batch whose key the import had before; they are left out."""
+
+    def __init__(
+        self,
+        *,
+        repeated_keys: _abc.Iterable[Global___RepeatedKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["repeated_keys", b"repeated_keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StagePlacesResponse: _TypeAlias = StagePlacesResponse  # noqa: Y015
+
+@_typing.final
+class RepeatedKey(_message.Message):
+    """RepeatedKey is a place that was left out because of its key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    FIRST_LINE_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    """Line of the place that was left out."""
+    first_line: _builtins.int
+    """Line of the place that counts."""
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        first_line: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_line", b"first_line", "line", b"line"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RepeatedKey: _TypeAlias = RepeatedKey  # noqa: Y015
+
+@_typing.final
+class CommitImportRequest(_message.Message):
+    """Request of CommitImport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    EXPECTED_PLACES_FIELD_NUMBER: _builtins.int
+    REMOVE_MISSING_FIELD_NUMBER: _builtins.int
+    import_id: _builtins.str
+    """UUID of the import."""
+    expected_places: _builtins.int
+    """How many places the caller has staged, those with a repeated key left out."""
+    remove_missing: _builtins.bool
+    """Whether places of the same source that the import does not have are removed."""
+    def __init__(
+        self,
+        *,
+        import_id: _builtins.str = ...,
+        expected_places: _builtins.int = ...,
+        remove_missing: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_places", b"expected_places", "import_id", b"import_id", "remove_missing", b"remove_missing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommitImportRequest: _TypeAlias = CommitImportRequest  # noqa: Y015
+
+@_typing.final
+class CommitImportResponse(_message.Message):
+    """Response of CommitImport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSERTED_FIELD_NUMBER: _builtins.int
+    UPDATED_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FIELD_NUMBER: _builtins.int
+    REMOVED_FIELD_NUMBER: _builtins.int
+    inserted: _builtins.int
+    """Places that are new."""
+    updated: _builtins.int
+    """Places that have changed."""
+    unchanged: _builtins.int
+    """Places that were there as they are."""
+    removed: _builtins.int
+    """Places that were removed."""
+    def __init__(
+        self,
+        *,
+        inserted: _builtins.int = ...,
+        updated: _builtins.int = ...,
+        unchanged: _builtins.int = ...,
+        removed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inserted", b"inserted", "removed", b"removed", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommitImportResponse: _TypeAlias = CommitImportResponse  # noqa: Y015
+
+@_typing.final
+class DiscardImportRequest(_message.Message):
+    """Request of DiscardImport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    import_id: _builtins.str
+    """UUID of the import."""
+    def __init__(
+        self,
+        *,
+        import_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_id", b"import_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardImportRequest: _TypeAlias = DiscardImportRequest  # noqa: Y015
+
+@_typing.final
+class DiscardImportResponse(_message.Message):
+    """Response of DiscardImport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISCARDED_FIELD_NUMBER: _builtins.int
+    discarded: _builtins.int
+    """How many places were staged."""
+    def __init__(
+        self,
+        *,
+        discarded: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["discarded", b"discarded"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiscardImportResponse: _TypeAlias = DiscardImportResponse  # noqa: Y015

@@ -60,6 +60,21 @@ class LocationServiceStub:
                 request_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyRequest.SerializeToString,
                 response_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyResponse.FromString,
                 _registered_method=True)
+        self.StagePlaces = channel.unary_unary(
+                '/eco2.location.v1.LocationService/StagePlaces',
+                request_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.StagePlacesRequest.SerializeToString,
+                response_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.StagePlacesResponse.FromString,
+                _registered_method=True)
+        self.CommitImport = channel.unary_unary(
+                '/eco2.location.v1.LocationService/CommitImport',
+                request_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.CommitImportRequest.SerializeToString,
+                response_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.CommitImportResponse.FromString,
+                _registered_method=True)
+        self.DiscardImport = channel.unary_unary(
+                '/eco2.location.v1.LocationService/DiscardImport',
+                request_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.DiscardImportRequest.SerializeToString,
+                response_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.DiscardImportResponse.FromString,
+                _registered_method=True)
 
 
 class LocationServiceServicer:
@@ -107,6 +122,32 @@ class LocationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StagePlaces(self, request, context):
+        """StagePlaces puts a batch of an import aside; nothing of it is visible before CommitImport.
+        A batch may be sent again. Of places with one key the first of the import counts.
+        Errors: VALIDATION_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CommitImport(self, request, context):
+        """CommitImport makes all staged places of an import visible at once, or none of them: those that
+        are new, and those that differ from what is there.
+        Errors: IMPORT_INCOMPLETE, VALIDATION_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiscardImport(self, request, context):
+        """DiscardImport forgets what an import has staged. Repeating it is accepted.
+        Errors: VALIDATION_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LocationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -134,6 +175,21 @@ def add_LocationServiceServicer_to_server(servicer, server):
                     servicer.SearchNearby,
                     request_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyRequest.FromString,
                     response_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyResponse.SerializeToString,
+            ),
+            'StagePlaces': grpc.unary_unary_rpc_method_handler(
+                    servicer.StagePlaces,
+                    request_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.StagePlacesRequest.FromString,
+                    response_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.StagePlacesResponse.SerializeToString,
+            ),
+            'CommitImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommitImport,
+                    request_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.CommitImportRequest.FromString,
+                    response_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.CommitImportResponse.SerializeToString,
+            ),
+            'DiscardImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiscardImport,
+                    request_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.DiscardImportRequest.FromString,
+                    response_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.DiscardImportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -272,6 +328,87 @@ class LocationService:
             '/eco2.location.v1.LocationService/SearchNearby',
             eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyRequest.SerializeToString,
             eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StagePlaces(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.location.v1.LocationService/StagePlaces',
+            eco2_dot_location_dot_v1_dot_location__service__pb2.StagePlacesRequest.SerializeToString,
+            eco2_dot_location_dot_v1_dot_location__service__pb2.StagePlacesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommitImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.location.v1.LocationService/CommitImport',
+            eco2_dot_location_dot_v1_dot_location__service__pb2.CommitImportRequest.SerializeToString,
+            eco2_dot_location_dot_v1_dot_location__service__pb2.CommitImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiscardImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.location.v1.LocationService/DiscardImport',
+            eco2_dot_location_dot_v1_dot_location__service__pb2.DiscardImportRequest.SerializeToString,
+            eco2_dot_location_dot_v1_dot_location__service__pb2.DiscardImportResponse.FromString,
             options,
             channel_credentials,
             insecure,

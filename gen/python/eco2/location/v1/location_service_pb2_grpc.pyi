@@ -54,6 +54,20 @@ class LocationServiceStub:
     """SearchNearby returns places around a point for other services. Unknown categories do not filter.
     Errors: VALIDATION_FAILED.
     """
+    StagePlaces: _grpc.UnaryUnaryMultiCallable[_location_service_pb2.StagePlacesRequest, _location_service_pb2.StagePlacesResponse]
+    """StagePlaces puts a batch of an import aside; nothing of it is visible before CommitImport.
+    A batch may be sent again. Of places with one key the first of the import counts.
+    Errors: VALIDATION_FAILED.
+    """
+    CommitImport: _grpc.UnaryUnaryMultiCallable[_location_service_pb2.CommitImportRequest, _location_service_pb2.CommitImportResponse]
+    """CommitImport makes all staged places of an import visible at once, or none of them: those that
+    are new, and those that differ from what is there.
+    Errors: IMPORT_INCOMPLETE, VALIDATION_FAILED.
+    """
+    DiscardImport: _grpc.UnaryUnaryMultiCallable[_location_service_pb2.DiscardImportRequest, _location_service_pb2.DiscardImportResponse]
+    """DiscardImport forgets what an import has staged. Repeating it is accepted.
+    Errors: VALIDATION_FAILED.
+    """
 
 @_typing.type_check_only
 class LocationServiceAsyncStub(LocationServiceStub):
@@ -79,6 +93,20 @@ class LocationServiceAsyncStub(LocationServiceStub):
     """
     SearchNearby: _aio.UnaryUnaryMultiCallable[_location_service_pb2.SearchNearbyRequest, _location_service_pb2.SearchNearbyResponse]  # type: ignore[assignment]
     """SearchNearby returns places around a point for other services. Unknown categories do not filter.
+    Errors: VALIDATION_FAILED.
+    """
+    StagePlaces: _aio.UnaryUnaryMultiCallable[_location_service_pb2.StagePlacesRequest, _location_service_pb2.StagePlacesResponse]  # type: ignore[assignment]
+    """StagePlaces puts a batch of an import aside; nothing of it is visible before CommitImport.
+    A batch may be sent again. Of places with one key the first of the import counts.
+    Errors: VALIDATION_FAILED.
+    """
+    CommitImport: _aio.UnaryUnaryMultiCallable[_location_service_pb2.CommitImportRequest, _location_service_pb2.CommitImportResponse]  # type: ignore[assignment]
+    """CommitImport makes all staged places of an import visible at once, or none of them: those that
+    are new, and those that differ from what is there.
+    Errors: IMPORT_INCOMPLETE, VALIDATION_FAILED.
+    """
+    DiscardImport: _aio.UnaryUnaryMultiCallable[_location_service_pb2.DiscardImportRequest, _location_service_pb2.DiscardImportResponse]  # type: ignore[assignment]
+    """DiscardImport forgets what an import has staged. Repeating it is accepted.
     Errors: VALIDATION_FAILED.
     """
 
@@ -133,6 +161,38 @@ class LocationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_location_service_pb2.SearchNearbyResponse, _abc.Awaitable[_location_service_pb2.SearchNearbyResponse]]:
         """SearchNearby returns places around a point for other services. Unknown categories do not filter.
+        Errors: VALIDATION_FAILED.
+        """
+
+    @_abc_1.abstractmethod
+    def StagePlaces(
+        self,
+        request: _location_service_pb2.StagePlacesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_location_service_pb2.StagePlacesResponse, _abc.Awaitable[_location_service_pb2.StagePlacesResponse]]:
+        """StagePlaces puts a batch of an import aside; nothing of it is visible before CommitImport.
+        A batch may be sent again. Of places with one key the first of the import counts.
+        Errors: VALIDATION_FAILED.
+        """
+
+    @_abc_1.abstractmethod
+    def CommitImport(
+        self,
+        request: _location_service_pb2.CommitImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_location_service_pb2.CommitImportResponse, _abc.Awaitable[_location_service_pb2.CommitImportResponse]]:
+        """CommitImport makes all staged places of an import visible at once, or none of them: those that
+        are new, and those that differ from what is there.
+        Errors: IMPORT_INCOMPLETE, VALIDATION_FAILED.
+        """
+
+    @_abc_1.abstractmethod
+    def DiscardImport(
+        self,
+        request: _location_service_pb2.DiscardImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_location_service_pb2.DiscardImportResponse, _abc.Awaitable[_location_service_pb2.DiscardImportResponse]]:
+        """DiscardImport forgets what an import has staged. Repeating it is accepted.
         Errors: VALIDATION_FAILED.
         """
 

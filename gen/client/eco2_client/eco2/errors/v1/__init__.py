@@ -337,6 +337,11 @@ class ErrorReason(betterproto2.Enum):
     The turn does not wait for an input of that type.
     """
 
+    IMPORT_INCOMPLETE = 70
+    """
+    The import does not have as many places staged as it should; it has to be done again.
+    """
+
     CHARACTER_NOT_FOUND = 80
     """
     No character goes by that name.
@@ -419,6 +424,7 @@ class ErrorReason(betterproto2.Enum):
             61: "ERROR_REASON_CHAT_NOT_FOUND",
             62: "ERROR_REASON_MESSAGE_REQUIRED",
             63: "ERROR_REASON_TURN_NOT_WAITING",
+            70: "ERROR_REASON_IMPORT_INCOMPLETE",
             80: "ERROR_REASON_CHARACTER_NOT_FOUND",
             81: "ERROR_REASON_IMAGE_TYPE_MISMATCH",
             82: "ERROR_REASON_IMAGE_DAMAGED",
@@ -491,6 +497,7 @@ class ErrorReason(betterproto2.Enum):
             "ERROR_REASON_CHAT_NOT_FOUND": 61,
             "ERROR_REASON_MESSAGE_REQUIRED": 62,
             "ERROR_REASON_TURN_NOT_WAITING": 63,
+            "ERROR_REASON_IMPORT_INCOMPLETE": 70,
             "ERROR_REASON_CHARACTER_NOT_FOUND": 80,
             "ERROR_REASON_IMAGE_TYPE_MISMATCH": 81,
             "ERROR_REASON_IMAGE_DAMAGED": 82,

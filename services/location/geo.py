@@ -1,0 +1,96 @@
+"""Places on the globe: coordinates out of dirty cells, distances and their wording. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+EARTH_RADIUS_M: Final = 6_371_008.8
+"""Mean radius (IUGG). The sphere is up to 0.5 % off the ellipsoid, far below what matters here."""
+
+# The box of the country with a margin: Marado to the northern border, Baengnyeongdo to Dokdo.
+SOUTH, NORTH = 32.9, 38.8
+WEST, EAST = 124.4, 132.1
+
+_DECIMAL: Final = re.compile(r"[+-]?\d{1,3}(?:\.\d+)?")
+_AROUND: Final = " \t\r\n?°'\"`,;NEne"
+"""What may stand around a number without making it doubtful."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Degrees (WGS 84)."""
+
+    latitude: float
+    longitude: float
+
+    @property
+    def in_korea(self) -> bool:
+        """Whether it lies in the box of the country."""
+        return SOUTH <= self.latitude <= NORTH and WEST <= self.longitude <= EAST
+
+
+def degrees(text: str) -> float | None:
+    """The number of a cell; None when it is blank or in doubt.
+
+    A stray sign around the number is let pass (``37.51?``); a number that can be read in two ways
+    (``127.7.23106``) is not guessed at.
+    """
+    bare = text.strip(_AROUND)
+    return float(bare) if _DECIMAL.fullmatch(bare) else None
+
+
+def point(latitude: str, longitude: str) -> tuple[Point | None, str]:
+    """The point two cells mean, and what is wrong or was put right (empty when nothing is).
+
+    Cells that were swapped are swapped back: in Korea the two can't be taken for each other.
+    """
+    if not latitude.strip() or not longitude.strip():
+        return None, "no coordinates"
+    north, east = degrees(latitude), degrees(longitude)
+    if north is None or east is None:
+        return None, "unreadable coordinates"
+    straight, swapped = Point(north, east), Point(east, north)
+    if straight.in_korea:
+        doubtful = latitude.strip() != latitude.strip(_AROUND) or (
+            longitude.strip() != longitude.strip(_AROUND)
+        )
+        return straight, "signs around the coordinates were dropped" if doubtful else ""
+    if swapped.in_korea:
+        return swapped, "latitude and longitude were swapped"
+    return None, "coordinates outside Korea"
+
+
+def distance_m(a: Point, b: Point) -> float:
+    """Metres between two points along the sphere (haversine)."""
+    north_a, north_b = math.radians(a.latitude), math.radians(b.latitude)
+    half = (
+        math.sin((north_b - north_a) / 2) ** 2
+        + math.cos(north_a)
+        * math.cos(north_b)
+        * math.sin(math.radians(b.longitude - a.longitude) / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(half)))
+
+
+def chord(metres: float) -> float:
+    """Straight line through a sphere of radius 1 between points that far apart on the globe."""
+    return 2 * math.sin(min(metres / EARTH_RADIUS_M, math.pi) / 2)
+
+
+def arc_m(straight: float) -> float:
+    """The reverse of :func:`chord`."""
+    return 2 * EARTH_RADIUS_M * math.asin(min(1.0, straight / 2))
+
+
+def on_unit_sphere(place: Point) -> tuple[float, float, float]:
+    """The point as a vector of length 1, which the index of places is made of."""
+    north, east = math.radians(place.latitude), math.radians(place.longitude)
+    return math.cos(north) * math.cos(east), math.cos(north) * math.sin(east), math.sin(north)
+
+
+def distance_text(metres: float) -> str:
+    """A distance for people: ``850m`` (cut off) below one kilometre, else ``1.2km``."""
+    return f"{int(metres)}m" if metres < 1000 else f"{metres / 1000:.1f}km"

@@ -1,0 +1,177 @@
+"""The schema ``location``, as it is written: rows of an import are staged, then taken over at once.
+
+Nothing of an import is seen before it is committed, and a failed one leaves nothing behind but
+staged rows, which the next commit clears away.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+
+from services.location import wording
+from services.location.opening import Hours
+
+_COLUMNS: Final = (
+    "source", "source_pk", "name", "road_address", "lot_address", "latitude", "longitude",
+    "store_category", "pickup_categories", "phone", "hours", "collection_items", "introduction",
+    "letters",
+)  # fmt: skip
+_VALUES: Final = _COLUMNS[2:]
+"""Columns that a later import may change."""
+
+_LIST: Final = ", ".join(_COLUMNS)
+_STAGED: Final = ", ".join(f"staged.{name}" for name in _VALUES)
+_PLACED: Final = ", ".join(f"places.{name}" for name in _VALUES)
+
+COMMIT_SECONDS: Final = 280.0
+"""Below the deadline of CommitImport, so that the database ends first."""
+
+_STAGE: Final = """
+    INSERT INTO staged_places (import_id, source, line, source_pk, name, road_address, lot_address,
+                               latitude, longitude, store_category, pickup_categories, phone, hours,
+                               collection_items, introduction, letters)
+    SELECT $1, $2, line, source_pk, name, road_address, lot_address, latitude, longitude,
+           store_category, string_to_array(pickups, ','), phone, hours, collection_items,
+           introduction, letters
+      FROM unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[],
+                  $9::float8[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+                  $15::text[], $16::text[])
+        AS row (line, source_pk, name, road_address, lot_address, latitude, longitude,
+                store_category, pickups, phone, hours, collection_items, introduction, letters)
+    ON CONFLICT (import_id, source_pk) DO NOTHING
+    """
+
+_REPEATED: Final = """
+    SELECT given.line, staged.line AS first_line
+      FROM unnest($2::integer[], $3::text[]) AS given (line, source_pk)
+      JOIN staged_places AS staged ON staged.import_id = $1 AND staged.source_pk = given.source_pk
+     WHERE staged.line <> given.line ORDER BY given.line
+    """
+
+_UPDATE: Final = f"""
+    UPDATE places SET ({", ".join(_VALUES)}, changed_at) = ({_STAGED}, now())
+      FROM staged_places AS staged
+     WHERE staged.import_id = $1
+       AND places.source = staged.source AND places.source_pk = staged.source_pk
+       AND ({_PLACED}) IS DISTINCT FROM ({_STAGED})
+    """  # noqa: S608 - constants
+
+# Looked for first, not left to ON CONFLICT, so that an import of known places uses up no ids.
+_INSERT: Final = f"""
+    INSERT INTO places ({_LIST})
+    SELECT {", ".join(f"staged.{name}" for name in _COLUMNS)} FROM staged_places AS staged
+     WHERE staged.import_id = $1
+       AND NOT EXISTS (SELECT 1 FROM places WHERE places.source = staged.source
+                                              AND places.source_pk = staged.source_pk)
+     ORDER BY staged.line
+    """  # noqa: S608 - constants
+
+_REMOVE: Final = """
+    DELETE FROM places
+     WHERE source = (SELECT source FROM staged_places WHERE import_id = $1 LIMIT 1)
+       AND NOT EXISTS (SELECT 1 FROM staged_places AS staged
+                        WHERE staged.import_id = $1 AND staged.source_pk = places.source_pk)
+    """
+
+# Rows an hour old belong to an import that was given up.
+_CLEAR: Final = """
+    DELETE FROM staged_places WHERE import_id = $1 OR staged_at < now() - interval '1 hour'
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a committed import did."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+    removed: int
+
+
+class IncompleteError(Exception):
+    """The import has not as many rows staged as it should."""
+
+    def __init__(self, staged: int) -> None:
+        super().__init__(f"{staged} places are staged")
+        self.staged = staged
+
+
+class ImportStore:
+    """Stages and commits imports through the domain's pool."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def stage(
+        self, import_id: uuid.UUID, source: str, places: Sequence[Any]
+    ) -> list[tuple[int, int]]:
+        """Stage ImportedPlace messages; (line, first line) of those whose key was there before."""
+        columns: list[list[Any]] = [[] for _ in range(14)]
+        for place in places:
+            for column, value in zip(columns, _row(place), strict=True):
+                column.append(value)
+        lines, keys = columns[0], columns[1]
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_STAGE, import_id, source, *columns)
+            rows = await connection.fetch(_REPEATED, import_id, lines, keys)
+        return [(row["line"], row["first_line"]) for row in rows]
+
+    async def commit(self, import_id: uuid.UUID, expected: int, *, remove_missing: bool) -> Outcome:
+        """Take the staged rows over, all or none; IncompleteError when their number is another.
+
+        Imports of all sources follow one another (a transaction lock), so that looking for a place
+        and inserting it is safe.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            limit = str(int(COMMIT_SECONDS * 1000))
+            for setting in ("statement_timeout", "lock_timeout"):
+                await connection.execute("SELECT set_config($1, $2, true)", setting, limit)
+
+            async def run(query: str, *arguments: object) -> int:
+                status = await connection.execute(query, *arguments, timeout=COMMIT_SECONDS)
+                return int(status.rsplit(" ", 1)[-1])
+
+            await connection.execute(
+                "SELECT pg_advisory_xact_lock(hashtext('location.imports'))", timeout=COMMIT_SECONDS
+            )
+            staged = await connection.fetchval(
+                "SELECT count(*) FROM staged_places WHERE import_id = $1", import_id
+            )
+            if staged != expected:
+                raise IncompleteError(staged)
+            removed = await run(_REMOVE, import_id) if remove_missing else 0
+            updated = await run(_UPDATE, import_id)
+            inserted = await run(_INSERT, import_id)
+            await run(_CLEAR, import_id)
+        return Outcome(inserted, updated, staged - inserted - updated, removed)
+
+    async def discard(self, import_id: uuid.UUID) -> int:
+        """Forget the staged rows of an import; how many there were."""
+        status = await self._pool.execute(
+            "DELETE FROM staged_places WHERE import_id = $1", import_id
+        )
+        return int(status.rsplit(" ", 1)[-1])
+
+
+def _row(place: Any) -> tuple[Any, ...]:
+    """Values of a staged row in the order of the statement, after source and import."""
+    road = place.road_address or None
+    lot = place.lot_address or None
+    hours = None
+    if place.HasField("hours"):
+        said = place.hours
+        hours = Hours(
+            tuple(said.days), said.public_holidays, said.closed_from, said.closed_to
+        ).encoded()
+    return (
+        place.line, place.source_pk, place.name, road, lot, place.latitude, place.longitude,
+        place.store_category, ",".join(place.pickup_categories), place.phone or None, hours,
+        place.collection_items or None, place.introduction or None,
+        wording.searched((place.name, road, lot if lot != road else None)),
+    )  # fmt: skip
