@@ -13,6 +13,7 @@ from services.location.geo import Point
 from services.location.kakao import KakaoPlace
 from services.location.merging import External
 from services.location.place import KAKAO
+from services.location.store import Near
 
 _UNKNOWN = opening.Opening()
 
@@ -59,9 +60,9 @@ def of_external(external: External[KakaoPlace]) -> location_pb2.LocationEntry:
     )
 
 
-def of_nearest(rows: Iterable[Any], minute: datetime) -> list[location_pb2.LocationEntry]:
-    """Entries of rows that know their ``chord``."""
-    return [of_row(row, geo.arc_m(row["chord"]), minute) for row in rows]
+def of_nearest(found: Iterable[Near], minute: datetime) -> list[location_pb2.LocationEntry]:
+    """Entries of stored places that are so far away."""
+    return [of_row(row, metres, minute) for metres, row in found]
 
 
 def point_of(row: Any) -> Point:

@@ -10,6 +10,9 @@ from typing import Final
 EARTH_RADIUS_M: Final = 6_371_008.8
 """Mean radius (IUGG). The sphere is up to 0.5 % off the ellipsoid, far below what matters here."""
 
+MERCATOR_END: Final = 85.0
+"""Last latitude, north and south, that is told apart on Mercator's projection."""
+
 # The box of the country with a margin: Marado to the northern border, Baengnyeongdo to Dokdo.
 SOUTH, NORTH = 32.9, 38.8
 WEST, EAST = 124.4, 132.1
@@ -75,20 +78,27 @@ def distance_m(a: Point, b: Point) -> float:
     return 2 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(half)))
 
 
-def chord(metres: float) -> float:
-    """Straight line through a sphere of radius 1 between points that far apart on the globe."""
-    return 2 * math.sin(min(metres / EARTH_RADIUS_M, math.pi) / 2)
+def mercator(place: Point) -> tuple[float, float]:
+    """The point on Mercator's projection, in radians, which the index of places is made of.
+
+    Latitudes beyond 85 degrees, where the projection runs away, count as 85.
+    """
+    north = math.radians(min(max(place.latitude, -MERCATOR_END), MERCATOR_END))
+    return math.radians(place.longitude), math.log(math.tan(math.pi / 4 + north / 2))
 
 
-def arc_m(straight: float) -> float:
-    """The reverse of :func:`chord`."""
-    return 2 * EARTH_RADIUS_M * math.asin(min(1.0, straight / 2))
-
-
-def on_unit_sphere(place: Point) -> tuple[float, float, float]:
-    """The point as a vector of length 1, which the index of places is made of."""
-    north, east = math.radians(place.latitude), math.radians(place.longitude)
-    return math.cos(north) * math.cos(east), math.cos(north) * math.sin(east), math.sin(north)
+def box_around(centre: Point, metres: float) -> tuple[float, float, float, float]:
+    """Corners (west, south, east, north) on that projection of a box that holds everything within
+    so many metres.
+    """
+    angle = metres / EARTH_RADIUS_M
+    widest = math.cos(math.radians(centre.latitude))
+    aside = math.asin(math.sin(angle) / widest) if math.sin(angle) < widest else math.pi
+    up = math.degrees(angle)
+    east, _ = mercator(centre)
+    _, south = mercator(Point(centre.latitude - up, centre.longitude))
+    _, north = mercator(Point(centre.latitude + up, centre.longitude))
+    return east - aside, south, east + aside, north
 
 
 def distance_text(metres: float) -> str:

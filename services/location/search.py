@@ -12,7 +12,7 @@ from prometheus_client import Counter
 
 from services.location import entries, geo, merging, opening, wording
 from services.location.kakao import KakaoLocal, KakaoPlace
-from services.location.store import PlaceStore
+from services.location.store import PlaceStore, by_distance
 from services.runtime import logs
 from services.runtime.outbound import OutboundError
 
@@ -90,7 +90,7 @@ class Searcher:
             self._store.nearest(anchor.point, radius_m=radius_m, limit=MOST_OWN),
             self._found(kakao, words, anchor, radius_m),
         )
-        others = merging.strangers(anchor.point, found, [entries.point_of(row) for row in rows])
+        others = merging.strangers(anchor.point, found, [entries.point_of(row) for _, row in rows])
         merged = entries.of_nearest(rows, opening.now())
         merged += [entries.of_external(other) for other in others]
         return sorted(merged, key=lambda entry: entry.distance_km)
@@ -116,11 +116,7 @@ class Searcher:
                 anchor, radius_m=radius_m, limit=MOST_OWN, letters=wording.letters(words)
             )
             return entries.of_nearest(near, minute)
-        measured = [(geo.distance_m(anchor, entries.point_of(row)), row) for row in rows]
-        measured.sort(key=lambda pair: pair[0])
-        return [
-            entries.of_row(row, metres, minute) for metres, row in measured if metres <= radius_m
-        ]
+        return entries.of_nearest(by_distance(anchor, rows, radius_m), minute)
 
     async def _matching(self, words: str, limit: int) -> tuple[Sequence[Any], bool]:
         """Our places that fit the words, and whether they have them as they stand."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Final
+import math
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 import asyncpg
 
 from services.location import geo
+from services.location.categories import PICKUPS, STORES
 from services.location.geo import Point
 
 _SHOWN: Final = (
@@ -17,7 +19,9 @@ _SHOWN: Final = (
 )
 """Columns of a place in a list."""
 
-_CENTRE: Final = "cube(ARRAY[$1, $2, $3]::float8[])"
+MORE: Final = 1.1
+"""How many times the places asked for are fetched, before they are put in exact order: Mercator's
+order may be wrong among places whose distances differ by less than one in a hundred."""
 
 CANDIDATES: Final = 2000
 """Places that match words, of which the best are picked; a word that stands in more is no
@@ -31,19 +35,40 @@ ALIKE: Final = 0.55
 a word of four blocks leaves about 0.6; unrelated words stay below 0.4."""
 
 
-@cache
-def _nearest(*filters: str) -> str:
-    """The query: what lies in the box around the sphere's cap, nearest first by the index.
+@lru_cache(maxsize=512)
+def _nearest(stores: tuple[str, ...], pickups: tuple[str, ...], *, words: bool) -> str:
+    """The query: what lies in a box, nearest to its middle first.
 
-    `filters` are conditions with a ``{}`` for the number of their argument.
+    Each category has an index of its own (a partial one, hence the literals, which are names of our
+    lists); of several categories the ordered answers are merged.
     """
-    conditions = "".join(f" AND {each.format(f'${n}')}" for n, each in enumerate(filters, start=6))
-    return f"""
-        SELECT {_SHOWN}, position <-> {_CENTRE} AS chord FROM places
-         WHERE position <@ cube_enlarge({_CENTRE}, $4, 3)
-           AND position <-> {_CENTRE} <= $4{conditions}
-         ORDER BY position <-> {_CENTRE} LIMIT $5
-        """  # noqa: S608 - constants
+    kinds = [f"store_category = '{_name(name, STORES)}'" for name in stores]
+    takes = [f"pickup_categories @> '{{{_name(name, PICKUPS)}}}'" for name in pickups]
+    # A place takes many things: one that an earlier branch has is not for the later ones.
+    alone = [
+        " AND ".join((take, *(f"NOT {other}" for other in takes[:n])))
+        for n, take in enumerate(takes)
+    ]
+    any_take = f"({' OR '.join(takes)})"
+    if kinds and takes:
+        branches = [f"{kind} AND {any_take}" for kind in kinds]
+    else:
+        branches = kinds or alone or ["true"]
+    around = "spot <@ box(point($1, $2), point($3, $4))"
+    matching = " AND letters LIKE ALL ($8::text[])" if words else ""
+    united = " UNION ALL ".join(
+        f"(SELECT {_SHOWN}, spot <-> point($5, $6) AS apart FROM places "  # noqa: S608 - names of lists
+        f"WHERE {around} AND {branch}{matching} ORDER BY apart LIMIT $7)"
+        for branch in branches
+    )
+    return f"{united} ORDER BY apart LIMIT $7"
+
+
+def _name(name: str, allowed: Sequence[str]) -> str:
+    """A name of a list, which may stand in a statement; ValueError for anything else."""
+    if name not in allowed:
+        raise ValueError(f"{name!r} is no category")
+    return name
 
 
 _CONTAINING: Final = f"""
@@ -57,7 +82,8 @@ _CONTAINING: Final = f"""
     """  # noqa: S608 - constants
 
 _BEGINNING: Final = f"""
-    SELECT {_SHOWN} FROM places WHERE letters LIKE $1 ORDER BY letters, id LIMIT $2
+    SELECT {_SHOWN} FROM places WHERE left(letters, 20) LIKE $1 ORDER BY left(letters, 20), id
+     LIMIT $2
     """  # noqa: S608 - constants
 
 _ALIKE: Final = f"""
@@ -72,6 +98,25 @@ _DETAIL: Final = """
            pickup_categories, phone, collection_items, introduction
       FROM places WHERE id = $1
     """
+
+
+class Near(NamedTuple):
+    """A place and how far it is."""
+
+    metres: float
+    row: asyncpg.Record
+
+
+def by_distance(
+    centre: Point, rows: Iterable[asyncpg.Record], radius_m: float = math.inf
+) -> list[Near]:
+    """Those of the places that lie within a radius, nearest first."""
+    found = [
+        Near(geo.distance_m(centre, Point(row["latitude"], row["longitude"])), row) for row in rows
+    ]
+    near = [each for each in found if each.metres <= radius_m]
+    near.sort(key=lambda each: (each.metres, each.row["id"]))
+    return near
 
 
 class PlaceStore:
@@ -89,26 +134,21 @@ class PlaceStore:
         stores: Sequence[str] = (),
         pickups: Sequence[str] = (),
         letters: str = "",
-    ) -> list[asyncpg.Record]:
-        """Places within a radius, nearest first, each with its ``chord`` from the centre.
+    ) -> list[Near]:
+        """Places within a radius, nearest first.
 
         `stores`, `pickups` and the words of `letters` narrow the places down before the limit;
         empty ones do not.
         """
-        wanted: list[tuple[str, list[str]]] = [
-            ("store_category = ANY({})", list(stores)),
-            ("pickup_categories && {}", list(pickups)),
-            ("letters LIKE ALL ({}::text[])", _patterns(letters)),
-        ]
-        filters = [(condition, values) for condition, values in wanted if values]
-        rows: list[asyncpg.Record] = await self._pool.fetch(
-            _nearest(*(condition for condition, _ in filters)),
-            *geo.on_unit_sphere(centre),
-            geo.chord(radius_m),
-            limit,
-            *(values for _, values in filters),
+        words = _patterns(letters)
+        rows = await self._pool.fetch(
+            _nearest(tuple(stores), tuple(pickups), words=bool(words)),
+            *geo.box_around(centre, radius_m),
+            *geo.mercator(centre),
+            math.ceil(limit * MORE),
+            *([words] if words else []),
         )
-        return rows
+        return by_distance(centre, rows, radius_m)[:limit]
 
     async def containing(self, letters: str, limit: int) -> list[asyncpg.Record]:
         """Places whose name or address has all the words, best first.
