@@ -56,12 +56,14 @@ def _nearest(stores: tuple[str, ...], pickups: tuple[str, ...], *, words: bool) 
         branches = kinds or alone or ["true"]
     around = "spot <@ box(point($1, $2), point($3, $4))"
     matching = " AND letters LIKE ALL ($8::text[])" if words else ""
-    united = " UNION ALL ".join(
+    ordered = [
         f"(SELECT {_SHOWN}, spot <-> point($5, $6) AS apart FROM places "  # noqa: S608 - names of lists
         f"WHERE {around} AND {branch}{matching} ORDER BY apart LIMIT $7)"
         for branch in branches
-    )
-    return f"{united} ORDER BY apart LIMIT $7"
+    ]
+    if len(ordered) == 1:
+        return ordered[0]
+    return f"{' UNION ALL '.join(ordered)} ORDER BY apart LIMIT $7"
 
 
 def _name(name: str, allowed: Sequence[str]) -> str:
