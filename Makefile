@@ -10,7 +10,7 @@ ECO2 := $(ENV)/eco2
 PYTEST_ARGS ?=
 
 .PHONY: help setup installed demo up down status doctor test browser lint types imports protos \
-	pytest fuzz gen drift lock bench-scan bench-chat bench-authz bench-reads bench-start bench-offline-vision clean clean-data
+	pytest fuzz eval-chat gen drift lock bench-scan bench-chat bench-authz bench-reads bench-start bench-offline-vision clean clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ pytest: ## The tests alone; PYTEST_ARGS="-k name" picks some
 
 fuzz: setup ## A hundred generated requests an operation, new ones every time (ECO2_FUZZ_EXAMPLES)
 	@ECO2_FUZZ_EXAMPLES=$${ECO2_FUZZ_EXAMPLES:-100} $(PYTHON) -m pytest tests/fuzz $(PYTEST_ARGS)
+
+eval-chat: setup ## How often questions are understood and their rule document is found; BENCH_ARGS=--misses
+	@$(PYTHON) -m tests.eval.chat $(BENCH_ARGS)
 
 chaos: setup ## Kill every part of a stack under load: no accepted scan may be lost
 	@$(PYTHON) -m pytest tests/chaos -m chaos $(PYTEST_ARGS)

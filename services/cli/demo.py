@@ -19,7 +19,7 @@ import grpc.aio
 import typer
 
 from services.cli.app_client import AppClient, AppError, ServerEvent
-from services.cli.scan import ScanFailedError, edge_url, scan_photo
+from services.cli.scan import JobFailedError, edge_url, scan_photo
 from services.cli.show import Display, print_result
 from services.cli.token import issue
 
@@ -29,13 +29,13 @@ CHARACTER_SECONDS = 15.0
 
 
 def check_events(events: list[ServerEvent]) -> None:
-    """ScanFailedError unless every stage came, in order, with strictly increasing seq."""
+    """JobFailedError unless every stage came, in order, with strictly increasing seq."""
     order = list(dict.fromkeys(event.name for event in events))
     if order != list(STAGES):
-        raise ScanFailedError(f"stages came as {order}")
+        raise JobFailedError(f"stages came as {order}")
     numbers = [event.data["seq"] for event in events]
     if any(after <= before for before, after in itertools.pairwise(numbers)):
-        raise ScanFailedError(f"seq does not increase: {numbers}")
+        raise JobFailedError(f"seq does not increase: {numbers}")
 
 
 async def job(image: Path, question: str) -> int:
@@ -47,13 +47,13 @@ async def job(image: Path, question: str) -> int:
                 events, result = await scan_photo(client, image, question or None, display)
             check_events(events)
             if result["status"] != "completed":
-                raise ScanFailedError(f"the result says {result['status']}")
+                raise JobFailedError(f"the result says {result['status']}")
             print_result(result)
             reward = result.get("reward")
             if reward:
                 await _await_character(client, reward["name"])
                 typer.echo(f"\n{reward['name']} is in the user's collection.")
-    except (AppError, ScanFailedError, TimeoutError) as error:
+    except (AppError, JobFailedError, TimeoutError) as error:
         typer.echo(f"eco2: {error}", err=True)
         return 1
     except (aiohttp.ClientError, grpc.aio.AioRpcError) as error:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("services.cli.doctor:doctor", "Check what the stack needs, and say what to do."),
     "demo": ("services.cli.demo:demo", "Send a photo through the edge and print the answer."),
     "scan": ("services.cli.scan:scan", "Scan a photo of your own."),
+    "chat": ("services.cli.chat:chat", "Ask the assistant."),
     "watch": ("services.cli.scan:watch", "Follow the progress of a job."),
     "token": ("services.cli.token:token", "Issue a real session for local use."),
     "sessions": ("services.cli.sessions:app", "Show the sessions of a user and end them."),

@@ -26,8 +26,8 @@ Token = Annotated[
 ]
 
 
-class ScanFailedError(Exception):
-    """The scan did not end as it should; the message says how."""
+class JobFailedError(Exception):
+    """The job did not end as it should; the message says how."""
 
 
 def edge_url(base_url: str) -> str:
@@ -41,7 +41,7 @@ async def access_token(given: str) -> str:
 
 
 async def follow(client: AppClient, stream_url: str, display: Display) -> list[ServerEvent]:
-    """Show the events of a job until it ends; the events. ScanFailedError when it failed."""
+    """Show the events of a job until it ends; the events. JobFailedError when it failed."""
     seen: list[ServerEvent] = []
     async for event in client.events(stream_url):
         if event.name == "keepalive":
@@ -50,10 +50,10 @@ async def follow(client: AppClient, stream_url: str, display: Display) -> list[S
         display.event(event)
         if event.name == "error":
             said = event.data.get("message") or event.data.get("error") or event.data.get("result")
-            raise ScanFailedError(f"the job failed: {said}")
+            raise JobFailedError(f"the job failed: {said}")
         if event.name == "done":
             return seen
-    raise ScanFailedError("the event stream ended before `done`")
+    raise JobFailedError("the event stream ended before `done`")
 
 
 async def scan_photo(
@@ -74,7 +74,7 @@ def run_or_explain(job: Any) -> Any:
     """Run a coroutine; what can go wrong becomes one line and exit code 1."""
     try:
         return asyncio.run(job)
-    except (AppError, ScanFailedError) as error:
+    except (AppError, JobFailedError) as error:
         typer.echo(f"eco2: {error}", err=True)
     except (aiohttp.ClientConnectionError, grpc.aio.AioRpcError, TimeoutError):
         typer.echo("eco2: the edge does not answer; start the stack with `make up`", err=True)
