@@ -97,6 +97,9 @@ bench-authz: setup ## What authorization costs: CPU, requests/s, latency, memory
 bench-reads: setup ## What the app's reads cost: requests/s, latency at a constant rate, CPU by process
 	@$(PYTHON) -m tests.bench.reads $(BENCH_ARGS)
 
+bench-news: setup ## Pages of news from the cache, and from PostgreSQL among a million articles
+	@$(PYTHON) -m tests.bench.news $(BENCH_ARGS)
+
 bench-start: setup ## Seconds from nothing to the first accepted scan
 	@$(PYTHON) -m tests.bench.cold_start
 

@@ -51,6 +51,9 @@ async def build(context: ProcessContext) -> Component:
                 add=partial(add_InfoServiceServicer_to_server, service),
             ),
         ),
-        background=(Background(name="news-feeds", run=warmer.run),),
+        background=(
+            Background(name="news-feeds", run=warmer.run),
+            Background(name="news-cache", run=cache.watch),
+        ),
         checks={"postgres": partial(database.check, pool)},
     )

@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from eco2.info.v1 import info_service_pb2, news_pb2
 from prometheus_client import Counter
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from services.info.article import cursor_of
 from services.info.feed import FILTERED_FEEDS, PLAIN_FEEDS, START, Cursor, Feed
@@ -38,8 +38,8 @@ needs a few."""
 WRITE_SECONDS: Final = 2.0
 """Budget of replacing a feed."""
 
-AWAY_SECONDS: Final = 1.0
-"""After Redis did not answer, pages come from the database unasked for so long."""
+PROBE_SECONDS: Final = 1.0
+"""Between two looks whether Redis is back; until then pages come from the database unasked."""
 
 LOCK_SECONDS: Final = 30
 """How long others leave a missing feed to the process that makes it."""
@@ -89,13 +89,26 @@ class FeedCache:
         self._redis = redis
         self._seconds = seconds
         self.articles = articles
-        self._away_until = 0.0
+        self._away = asyncio.Event()
+
+    async def watch(self) -> None:
+        """Look whether Redis is back whenever it went away, so that no caller has to wait for that;
+        never returns.
+        """
+        while True:
+            await self._away.wait()
+            await asyncio.sleep(PROBE_SECONDS)
+            with suppress(RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(WRITE_SECONDS):
+                    await self._redis.ping()
+                self._away.clear()
+                log.info("news are served from the cache again")
 
     async def page(
         self, feed: Feed, after: Cursor, limit: int
     ) -> info_service_pb2.ListNewsResponse | Miss:
         """The page after a cursor, when the feed holds all of it."""
-        if time.monotonic() < self._away_until:
+        if self._away.is_set():
             _PAGES.labels("away").inc()
             return Miss(refill=False)
         try:
@@ -106,6 +119,10 @@ class FeedCache:
                 if size == 0:
                     _PAGES.labels("missing").inc()
                     return Miss(refill=await self._lock(feed))
+        except ResponseError as error:  # something else lies under the key; it is made anew
+            log.warning("a feed could not be read", feed=str(feed), error=str(error))
+            _PAGES.labels("missing").inc()
+            return Miss(refill=True)
         except (RedisError, OSError, TimeoutError) as error:
             self._set_away(error)
             _PAGES.labels("away").inc()
@@ -174,8 +191,9 @@ class FeedCache:
             return await self._redis.eval(script, len(keys), *keys, *arguments)
 
     def _set_away(self, error: Exception) -> None:
-        self._away_until = time.monotonic() + AWAY_SECONDS
-        log.warning("news are served without a cache", error=str(error) or "no answer in time")
+        if not self._away.is_set():
+            self._away.set()
+            log.warning("news are served without a cache", error=str(error) or "no answer in time")
 
 
 def member(article: news_pb2.Article) -> bytes:

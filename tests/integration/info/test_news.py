@@ -373,6 +373,11 @@ async def test_garbage_in_redis_is_no_outage(info: Info) -> None:
     await info.redis.set("{news}:feed:all:all:any", b"not a sorted set")
     assert ids(await info.news()) == [f"rss_{1:012x}"]
 
+    async def made_anew() -> bool:
+        return (await info.news()).meta.total_cached == 1
+
+    await until(made_anew)
+
 
 async def test_calls_need_a_session(info: Info) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
