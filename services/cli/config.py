@@ -28,6 +28,8 @@ MODELS: Final[dict[str, str]] = {
     "kafka": "streaming.kafka.settings:KafkaSettings",
     "model": "streaming.model.settings:ModelSettings",
     "pipeline": "streaming.pipeline.settings:PipelineSettings",
+    "info": "services.info.settings:InfoSettings",
+    "news": "streaming.workers.news.settings:NewsSettings",
     "points": "streaming.workers.points:PointsSettings",
     "erasure": "streaming.workers.erasure:ErasureSettings",
 }

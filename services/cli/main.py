@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Import places out of a public data set.",
     ),
     "seed": ("services.cli.seed:seed", "Put sample data into the local stack."),
+    "news": ("services.cli.news:app", "Collect news by hand."),
     "knowledge": ("services.cli.knowledge:app", "Check the knowledge base."),
     "config": ("services.cli.config:config", "Print the settings in force."),
     "gen": ("services.cli.gen:app", "Regenerate what is generated from proto/."),

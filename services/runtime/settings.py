@@ -28,7 +28,11 @@ class RuntimeSettings(BaseSettings):
     """What every process of eco2 needs to know."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ECO2_", frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix="ECO2_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # a start that fails must not print the keys it was given
     )
 
     profile: Profile = Profile.LOCAL

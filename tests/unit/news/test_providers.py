@@ -171,6 +171,14 @@ def test_sources_without_keys_rest() -> None:
     assert search_apis.newsdata(NewsSettings(newsdata_api_key=SecretStr("k"))).configured
 
 
+def test_keys_are_not_shown_by_a_start_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECO2_NEWSDATA_API_KEY", "pub_1234")
+    monkeypatch.setenv("ECO2_NEWS_ALLOWED_NETWORKS", "127.0.0.0/8")
+    with pytest.raises(ValidationError) as failure:
+        NewsSettings()
+    assert "1234" not in str(failure.value)
+
+
 @pytest.mark.parametrize("profile", [Profile.PRODUCTION, Profile.LOCAL])
 def test_private_networks_are_for_tests(profile: Profile) -> None:
     with pytest.raises(ValidationError, match="for tests"):
