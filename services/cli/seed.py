@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc.aio
 import typer
+from eco2.info.v1 import info_service_pb2
+from eco2.info.v1.info_service_pb2_grpc import InfoServiceStub
 
 from services.cli.place_import import PlaceImport, Report
 from services.location.sources.csv_records import UTF8
 from services.runtime.context import target_of
 from services.runtime.settings import Profile, RuntimeSettings
+
+if TYPE_CHECKING:
+    from eco2.info.v1.info_service_pb2_grpc import InfoServiceAsyncStub
+
+CALL_SECONDS: Final = 10.0
 
 
 async def _places(target: str) -> str:
@@ -40,7 +48,23 @@ async def _places(target: str) -> str:
     return f"sample places: {new} new, {changed} changed"
 
 
-SEEDERS: Final[Mapping[str, Callable[[str], Awaitable[str]]]] = {"location": _places}
+async def _news(target: str) -> str:
+    """Bring the sample articles as a collector would."""
+    from mesh.local import sample_news
+
+    articles = sample_news.articles(datetime.now(UTC))
+    async with grpc.aio.insecure_channel(target) as channel:
+        stub: InfoServiceAsyncStub = InfoServiceStub(channel)
+        stored = await stub.UpsertNews(
+            info_service_pb2.UpsertNewsRequest(articles=articles), timeout=CALL_SECONDS
+        )
+    return f"sample news: {stored.inserted} new, {stored.updated} changed"
+
+
+SEEDERS: Final[Mapping[str, Callable[[str], Awaitable[str]]]] = {
+    "location": _places,
+    "info": _news,
+}
 """By the domain that is given the samples: brings them to the server at an address, and says in a
 line what it did. Doing it again changes nothing."""
 

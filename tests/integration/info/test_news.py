@@ -383,3 +383,17 @@ async def test_calls_need_a_session(info: Info) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await info.stub.ListNews(pb.ListNewsRequest(), metadata=(("x-eco2-edge", "1"),))
     assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_the_local_run_has_sample_news_that_say_so(info: Info) -> None:
+    from mesh.local import sample_news
+
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    articles = sample_news.articles(first)
+    assert await info.upsert(articles) == (len(articles), 0)
+    again = sample_news.articles(first + timedelta(days=3))
+    assert await info.upsert(again) == (0, 0)
+    for category in ("environment", "energy", "ai"):
+        page = await info.news(category=category)
+        assert len(page.articles) >= 3
+        assert all(article.title.startswith(sample_news.MARK) for article in page.articles)
