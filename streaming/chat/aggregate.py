@@ -14,6 +14,7 @@ from typing import Any, Final
 from streaming.chat.branch import Citation, ModelCall
 from streaming.chat.feedback import Feedback
 from streaming.chat.routing import OWN
+from streaming.chat.untrusted import cleaned
 from streaming.chat.worked import Worked
 from streaming.model.provider import Vision
 
@@ -35,7 +36,7 @@ LIFTED: Final = ("disposal_steps", "insufficiencies", "classification")
 def material(worked: Worked) -> list[dict[str, Any]]:
     """What a model is told, by branch; the longest are cut when all is too much."""
     found = [
-        {"tool": name, "facts": result.context, "available": result.available}
+        {"tool": name, "facts": cleaned(result.context), "available": result.available}
         for name, result in worked.results.items()
         if result.context or not result.available
     ]

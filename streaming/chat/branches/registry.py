@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+
+from eco2.character.v1.character_service_pb2_grpc import CharacterServiceStub
+from eco2.location.v1.location_service_pb2_grpc import LocationServiceStub
 
 from services.runtime.context import ProcessContext
 from streaming.chat.branch import Branch
+from streaming.chat.branches.absent import ANSWERS, Absent
+from streaming.chat.branches.bulk_waste import BulkWaste
+from streaming.chat.branches.character import CharacterBranch
+from streaming.chat.branches.collection_point import CollectionPoint
+from streaming.chat.branches.general import General
+from streaming.chat.branches.location import Location
+from streaming.chat.branches.nearby import Nearby
+from streaming.chat.branches.recyclable_price import RecyclablePrice
+from streaming.chat.branches.waste_rag import WasteRag
 from streaming.knowledge import Knowledge
 from streaming.model.models import Models
 
@@ -18,4 +31,15 @@ async def build_branches(
     Which intent runs which branches stands in :mod:`streaming.chat.routing`. What a branch opens
     comes from `context` (channels, HTTP sessions), which closes it.
     """
-    return {}
+    nearby = Nearby(LocationServiceStub(context.channel("location")))
+    branches: tuple[Branch, ...] = (
+        await asyncio.to_thread(WasteRag, knowledge),
+        await asyncio.to_thread(BulkWaste),
+        await asyncio.to_thread(RecyclablePrice),
+        CharacterBranch(CharacterServiceStub(context.channel("character"))),
+        Location(nearby),
+        CollectionPoint(nearby),
+        General(),
+        *(Absent(name) for name in ANSWERS),
+    )
+    return {branch.name: branch for branch in branches}

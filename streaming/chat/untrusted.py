@@ -1,0 +1,86 @@
+"""Text of others on its way into a prompt: cleaned, and set apart from instructions.
+
+What a search, a map service or a shop owner wrote may say "ignore previous instructions", close the
+tags it is quoted in, or hide text from the reader. No filter can decide what is an instruction, so
+the text is made harmless in form and quoted as data; the prompt says that quoted data never
+instructs. Nothing is removed that a reader would see, except markup that could leave the quotation.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from typing import Final
+
+MOST_CHARACTERS: Final = 8_000
+"""Of one piece; more is cut. Eight branches of it fit into any model's context."""
+
+CUT: Final = "… (이하 생략)"
+
+_ROLE_MARKS: Final = re.compile(
+    r"<\|[^|>\n]{0,40}\|>|\[/?INST\]|<</?SYS>>|^\s*(?:system|assistant|user|developer)\s*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Marks by which chat formats tell one speaker from another."""
+
+_PICTURES: Final = re.compile(r"!\[([^\]\n]{0,200})\]\([^)\n]{0,2000}\)")
+"""Markdown pictures: a client that draws one fetches its address, which can carry data away."""
+
+_LINKS: Final = re.compile(r"\[([^\]\n]{1,200})\]\((?!https?://)[^)\n]{0,2000}\)")
+"""Markdown links to anything but a web address."""
+
+_FENCES: Final = re.compile(r"`{3,}|~{3,}")
+_BLANK_LINES: Final = re.compile(r"\n{3,}")
+
+
+def cleaned(text: str, most: int = MOST_CHARACTERS) -> str:
+    """``text`` without what no reader sees and without markup that could leave a quotation.
+
+    Angle brackets become ‹ ›, so no tag can be opened or closed; invisible and direction-changing
+    characters go; role marks, pictures, code fences and links that are not http(s) lose their
+    effect and keep their words. At most ``most`` characters, plus a note that it was cut.
+    """
+    text = unicodedata.normalize("NFC", text)
+    text = "".join(
+        sign for sign in text if sign in "\n\t" or unicodedata.category(sign) not in _INVISIBLE
+    )
+    while (unmarked := _ROLE_MARKS.sub(" ", text)) != text:  # one mark may hide another
+        text = unmarked
+    text = _PICTURES.sub(r"\1", text)
+    text = _LINKS.sub(r"\1", text)
+    text = _FENCES.sub("'''", text)
+    text = text.replace("<", "‹").replace(">", "›")
+    text = _BLANK_LINES.sub("\n\n", text).strip()
+    if len(text) > most:
+        text = f"{text[:most].rstrip()}{CUT}"
+    return text
+
+
+def quoted(text: str, source: str, *, mark: str | None = None) -> str:
+    """``text``, cleaned, between two lines that it can't contain.
+
+    The lines carry a random ``mark`` (made up when not given), so that no text written before this
+    call can close its own quotation. ``source`` is a word of ours: ``rules``, ``web``…
+    """
+    mark = mark or secrets.token_hex(4)
+    return f"<data source={source} mark={mark}>\n{cleaned(text)}\n</data mark={mark}>"
+
+
+def as_line(text: str, most: int = 200) -> str:
+    """A name or an address of others on one line, without Markdown's own signs; for answers."""
+    plain = cleaned(text, most).replace("\n", " ")
+    return re.sub(r"[\[\]()*_`#|!]", " ", plain).strip() if _MARKDOWN.search(plain) else plain
+
+
+def web_address(text: str) -> str:
+    """The address when it is one a browser may follow and Markdown can hold; empty otherwise."""
+    return text if _ADDRESS.fullmatch(text) and len(text) <= _MOST_ADDRESS else ""
+
+
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+"""Unicode's categories of characters that draw nothing: controls, formats, private use."""
+
+_MARKDOWN: Final = re.compile(r"[\[\]*_`#|!]")
+_ADDRESS: Final = re.compile(r"https?://[^\s<>()\"'\\]+")
+_MOST_ADDRESS: Final = 1_000

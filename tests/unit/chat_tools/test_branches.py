@@ -1,0 +1,177 @@
+"""What the branches answer without a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from eco2.location.v1 import location_pb2
+
+from streaming.chat.branches import bulk_waste, nearby, recyclable_price
+from streaming.chat.branches.absent import ANSWERS, Absent
+from streaming.chat.branches.bulk_waste import BulkWaste
+from streaming.chat.branches.collection_point import pickups_of
+from streaming.chat.branches.general import General
+from streaming.chat.branches.location import Location, stores_of
+from streaming.chat.branches.nearby import Nearby
+from streaming.chat.branches.recyclable_price import RecyclablePrice
+from streaming.chat.branches.waste_rag import WasteRag
+from streaming.chat.feedback import Level, level
+from streaming.chat.intent import Intent
+from streaming.chat.turn import Past, Picture, Place
+from streaming.knowledge import Knowledge
+from streaming.model.provider import Vision
+from tests.unit.chat_tools.conftest import Asking
+
+
+@pytest.fixture(scope="session")
+def rules(known: Knowledge) -> WasteRag:
+    return WasteRag(known)
+
+
+@pytest.mark.parametrize(
+    ("question", "document", "said"),
+    [
+        ("페트병 라벨은 떼야 하나요?", "재활용폐기물_무색페트병", "라벨을 떼고"),
+        ("유리병 라벨 꼭 떼야 돼?", "재활용폐기물_유리병", "유리병"),
+        ("건전지 어디에 버려?", "재활용폐기물_전지", "전용 수거함"),
+        ("깨진 거울은요?", "불연성종량제폐기물", "마대"),
+        ("통닭 뼈는?", "음식물류폐기물", "일반종량제"),
+    ],
+)
+async def test_a_question_about_waste_is_answered_from_its_document(
+    rules: WasteRag, asking: Asking, question: str, document: str, said: str
+) -> None:
+    result = await rules.run(asking(question))
+    assert result.citations[0].document_id == document
+    assert result.citations[0].section
+    assert said in result.answer
+    assert level(result.quality or 0) is Level.EXCELLENT
+    assert result.metadata["disposal_steps"]
+
+
+async def test_a_follow_up_goes_on_about_what_was_named(rules: WasteRag, asking: Asking) -> None:
+    history = (Past("user", "우유팩은 어떻게 버려요?"), Past("assistant", "종이팩으로 버려요."))
+    result = await rules.run(asking("그럼 헹궈야 해?", history=history))
+    assert result.metadata["classification"]["middle_category"] == "종이팩"
+
+
+async def test_a_picture_says_what_this_is(rules: WasteRag, asking: Asking) -> None:
+    seen = Vision(
+        major="재활용폐기물", middle="유리병", minor="소주병", model="m", prompt_version="1"
+    )
+    result = await rules.run(asking("이거 어떻게 버려?", picture=Picture("https://x/y.jpg", seen)))
+    assert result.metadata["classification"]["minor_category"] == "소주병"
+
+
+async def test_what_no_rule_speaks_of_is_not_made_up(rules: WasteRag, asking: Asking) -> None:
+    result = await rules.run(asking("안녕"))
+    assert (result.answer, result.quality) == ("", 0.0)
+    assert level(result.quality or 0) is Level.NONE
+
+
+async def test_fees_come_with_their_district_and_a_warning(asking: Asking) -> None:
+    result = await BulkWaste().run(asking("3인용 소파 수수료 얼마예요?", Intent.BULK_WASTE))
+    assert "강남구" in result.answer
+    assert "확인해 주세요" in result.answer
+    assert result.metadata["items"][0] == "소파(3인용 이상)"
+    unnamed = await BulkWaste().run(asking("대형폐기물 신청", Intent.BULK_WASTE))
+    assert not unnamed.metadata["items"]
+    assert "스티커" in unnamed.answer
+
+
+async def test_large_appliances_are_fetched_for_free(asking: Asking) -> None:
+    result = await BulkWaste().run(asking("냉장고 버리려고요", Intent.BULK_WASTE))
+    assert "1599-0903" in result.answer
+
+
+@pytest.mark.parametrize(
+    ("question", "materials", "region"),
+    [
+        ("고철 시세", ["metal_scrap"], "전국 평균"),
+        ("서울 캔 가격", ["metal_steel_can", "metal_aluminum_can"], "수도권"),
+        ("부산에서 알루미늄캔 얼마?", ["metal_aluminum_can"], "경남"),
+        ("박스 얼마에 사요?", ["paper_cardboard"], "전국 평균"),
+        ("PP 플레이크 시세", ["plastic_pp_flake"], "전국 평균"),
+    ],
+)
+def test_materials_and_regions_are_recognised(
+    question: str, materials: list[str], region: str
+) -> None:
+    prices = recyclable_price.load()
+    assert [material.id for material in prices.for_question(question)] == materials
+    assert prices.region_of(question)[1] == region
+
+
+async def test_a_price_names_its_month(asking: Asking) -> None:
+    result = await RecyclablePrice().run(asking("알루미늄캔 시세", Intent.RECYCLABLE_PRICE))
+    assert "2025년 1월" in result.answer
+    assert "1,200원" in result.answer
+    asked = await RecyclablePrice().run(asking("금 시세", Intent.RECYCLABLE_PRICE))
+    assert asked.answer == recyclable_price.UNKNOWN
+
+
+def test_every_fee_and_price_can_be_asked_for() -> None:
+    for fee in bulk_waste.load().fees:
+        assert fee in bulk_waste.load().for_question(fee.words[-1])
+    prices = recyclable_price.load()
+    for material in prices.materials:
+        assert material in prices.for_question(material.name), material.id
+
+
+def test_categories_of_places_are_read_from_the_question() -> None:
+    assert stores_of("근처 제로웨이스트 샵") == ["refill_zero"]
+    assert stores_of("가까운 데") == []
+    assert pickups_of("폐건전지 수거함 어디야") == ["electronics"]
+
+
+async def test_places_need_to_know_where_the_user_is(asking: Asking) -> None:
+    branch = Location(Nearby(None))  # type: ignore[arg-type]  # not asked without a place
+    result = await branch.run(asking("근처 리필샵", Intent.LOCATION))
+    assert result.needs_input is not None
+    assert result.needs_input.type == "location"
+    again = await branch.run(asking("근처 리필샵", Intent.LOCATION, may_ask=False))
+    assert again.answer == nearby.NO_PLACE
+
+
+class Map:
+    """A location service that has places only further out."""
+
+    def __init__(self, *places: location_pb2.LocationEntry) -> None:
+        self.asked: list[Any] = []
+        self._places = places
+
+    async def SearchNearby(self, request: Any, **_: Any) -> Any:
+        """Nothing within 5 km."""
+        self.asked.append(request)
+        near = request.radius_m > nearby.RADIUS_M
+        return type("Answer", (), {"places": self._places if near else ()})()
+
+
+async def test_where_nothing_is_near_it_is_looked_further(asking: Asking) -> None:
+    entry = location_pb2.LocationEntry(
+        id=7, name="[샘플](https://evil) 가게", distance_text="7.1km", road_address="어느길 1"
+    )
+    known = Map(entry)
+    result = await Nearby(known).find(  # type: ignore[arg-type]
+        asking("근처", place=Place(37.5, 127.0)), heading="찾았어요."
+    )
+    assert [request.radius_m for request in known.asked] == [5_000, 20_000]
+    assert "7.1km" in result.answer
+    assert "](" not in result.answer
+    assert result.metadata == {"place_ids": [7]}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+async def test_a_tool_that_is_not_there_says_so_only_when_it_was_asked_for(
+    name: str, asking: Asking
+) -> None:
+    branch = Absent(name)
+    asked = await branch.run(asking("?", Intent(name)))
+    assert (asked.available, asked.answer) == (False, ANSWERS[name])
+    added = await branch.run(asking("캔 버리기", Intent.WASTE))
+    assert (added.available, added.answer, added.context) == (True, "", "")
+
+
+async def test_a_greeting_is_answered(asking: Asking) -> None:
+    assert "이코" in (await General().run(asking("안녕", Intent.GENERAL))).answer
