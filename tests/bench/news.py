@@ -33,6 +33,7 @@ from typing import Any, Final
 import asyncpg
 import grpc.aio
 import httpx
+import uvloop
 from eco2.info.v1 import info_service_pb2 as pb
 from eco2.info.v1.info_service_pb2_grpc import InfoServiceStub
 
@@ -272,7 +273,8 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=15.0)
     given = options.parse_args()
     print(f"load {os.getloadavg()[0]:.1f}", flush=True)
-    found = asyncio.run(measure(given.articles, given.seconds))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        found = runner.run(measure(given.articles, given.seconds))
     for row in found:
         print(row)
     print(f"load {os.getloadavg()[0]:.1f}")
