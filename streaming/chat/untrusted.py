@@ -70,7 +70,9 @@ def quoted(text: str, source: str, *, mark: str | None = None) -> str:
 def as_line(text: str, most: int = 200) -> str:
     """A name or an address of others on one line, without Markdown's own signs; for answers."""
     plain = cleaned(text, most).replace("\n", " ")
-    return re.sub(r"[\[\]()*_`#|!]", " ", plain).strip() if _MARKDOWN.search(plain) else plain
+    if not _MARKDOWN.search(plain):
+        return plain
+    return " ".join(re.sub(r"[\[\]()*_`#|!]", " ", plain).split())
 
 
 def web_address(text: str) -> str:

@@ -46,7 +46,7 @@ def test_a_quotation_ends_where_it_was_ended(text: str) -> None:
 
 
 def test_a_name_is_one_line_without_markdown() -> None:
-    assert as_line("가게 *1호*\n[x](y)") == "가게  1호  x"
+    assert as_line("가게 *1호*\n[x](y)") == "가게 1호 x"
     assert as_line("평범한 가게") == "평범한 가게"
 
 
