@@ -28,9 +28,14 @@ _NOT_LETTERS: Final = re.compile(r"[^\w]+|_+")
 
 def letters(text: str) -> str:
     """Lower-cased letters and digits of `text`, blocks taken apart, words one space apart."""
-    folded = unicodedata.normalize("NFKC", text).lower()
+    folded = "".join(map(_plain, unicodedata.normalize("NFC", text))).lower()
     taken = "".join(map(hangul.letters, folded)).translate(_COMPOUND)
     return _NOT_LETTERS.sub(" ", taken).strip()
+
+
+def _plain(sign: str) -> str:
+    """A sign in its usual form; letters typed alone stay what blocks are taken apart into."""
+    return sign if "ㄱ" <= sign <= "ㆎ" else unicodedata.normalize("NFKC", sign)
 
 
 def searched(texts: Iterable[str | None]) -> str:

@@ -1,0 +1,113 @@
+"""Imports: all or nothing, and harmless when repeated."""
+
+from __future__ import annotations
+
+import csv
+import uuid
+from pathlib import Path
+
+import grpc
+import pytest
+from eco2.location.v1 import imported_place_pb2 as place_pb
+from eco2.location.v1 import location_service_pb2 as pb
+
+from mesh.local import sample_places
+from services.cli.place_import import ImportGivenUpError, PlaceImport, Report
+from services.location.place import KECO
+from services.location.sources.csv_records import UTF8
+from services.runtime.remote import domain_error
+from tests.integration.location.conftest import Service
+
+COUNT = 30
+
+
+def _file(path: Path, *, name: str = "") -> Path:
+    """Sample rows under keys of their own; `name` renames the first."""
+    header, *lines = sample_places.rows(KECO, COUNT, seed=7)
+    table = [list(line) for line in lines]
+    for number, line in enumerate(table):
+        line[0] = str(5_000_000 + number)
+    if name:
+        table[0][header.index("positnNm")] = name
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *table])
+    return path
+
+
+def _import(path: Path, report: Report, *, most_rejects: int = 100) -> PlaceImport:
+    return PlaceImport(
+        path=path,
+        source=KECO,
+        encoding=UTF8,
+        report=report,
+        most_rejects=most_rejects,
+        most_places=1_000,
+    )
+
+
+async def test_an_import_is_repeatable_and_changes_what_changed(
+    location: Service, tmp_path: Path
+) -> None:
+    with Report(tmp_path / "report.csv") as report:
+        first = await _import(_file(tmp_path / "a.csv"), report).run(location.target)
+        again = await _import(tmp_path / "a.csv", report).run(location.target)
+        renamed = _file(tmp_path / "b.csv", name="새 이름")
+        changed = await _import(renamed, report).run(location.target)
+    assert (first.inserted, first.updated) == (COUNT, 0)
+    assert (again.inserted, again.updated, again.unchanged) == (0, 0, COUNT)
+    assert (changed.inserted, changed.updated, changed.unchanged) == (0, 1, COUNT - 1)
+
+
+async def test_repeated_keys_are_reported_with_the_line_that_counts(
+    location: Service, tmp_path: Path
+) -> None:
+    path = _file(tmp_path / "a.csv")
+    lines = path.read_text(encoding="utf-8")
+    header, rest = lines.split("\n", 1)
+    path.write_text(f"{header}\n{rest}{rest}", encoding="utf-8")
+    with Report(tmp_path / "report.csv") as report:
+        counts = await _import(path, report).run(location.target)
+    assert (counts.rows, counts.rejected) == (2 * COUNT, COUNT)
+    rows = list(csv.DictReader((tmp_path / "report.csv").open(encoding="utf-8")))
+    assert len(rows) == COUNT
+    assert all("stands in line" in row["reason"] for row in rows)
+
+
+async def test_a_file_that_is_given_up_has_changed_nothing(
+    location: Service, tmp_path: Path
+) -> None:
+    path = _file(tmp_path / "a.csv", name="nobody sees this")
+    with path.open("a", encoding="utf-8") as file:
+        file.write("broken,row\n" * 5)
+    with Report(tmp_path / "report.csv") as report, pytest.raises(ImportGivenUpError):
+        await _import(path, report, most_rejects=3).run(location.target)
+    answer = await location.stub.SearchNearby(
+        pb.SearchNearbyRequest(latitude=37.5, longitude=127.0, radius_m=50_000, limit=200)
+    )
+    assert "nobody sees this" not in {place.name for place in answer.places}
+
+
+async def test_a_commit_of_fewer_places_than_were_sent_is_refused(location: Service) -> None:
+    import_id = str(uuid.uuid4())
+    place = place_pb.ImportedPlace(
+        source_pk="x1",
+        line=2,
+        name="어디",
+        latitude=37.5,
+        longitude=127.0,
+        store_category="general",
+        pickup_categories=["general"],
+    )
+    await location.stub.StagePlaces(
+        pb.StagePlacesRequest(import_id=import_id, source=KECO, places=[place])
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await location.stub.CommitImport(
+            pb.CommitImportRequest(import_id=import_id, expected_places=2)
+        )
+    error = domain_error(caught.value, "location")
+    assert error is not None
+    assert error.meaning.name == "IMPORT_INCOMPLETE"
+    assert error.metadata["staged"] == "1"
+    discarded = await location.stub.DiscardImport(pb.DiscardImportRequest(import_id=import_id))
+    assert discarded.discarded == 1
