@@ -97,6 +97,9 @@ bench-authz: setup ## What authorization costs: CPU, requests/s, latency, memory
 bench-reads: setup ## What the app's reads cost: requests/s, latency at a constant rate, CPU by process
 	@$(PYTHON) -m tests.bench.reads $(BENCH_ARGS)
 
+bench-location: setup ## The nearest of 100,000 places, in SQL and through the RPC, and importing them
+	@$(PYTHON) -m tests.bench.location $(BENCH_ARGS)
+
 bench-news: setup ## Pages of news from the cache, and from PostgreSQL among a million articles
 	@$(PYTHON) -m tests.bench.news $(BENCH_ARGS)
 

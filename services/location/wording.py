@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from services.runtime import hangul
@@ -28,14 +29,15 @@ _NOT_LETTERS: Final = re.compile(r"[^\w]+|_+")
 
 def letters(text: str) -> str:
     """Lower-cased letters and digits of `text`, blocks taken apart, words one space apart."""
-    folded = "".join(map(_plain, unicodedata.normalize("NFC", text))).lower()
-    taken = "".join(map(hangul.letters, folded)).translate(_COMPOUND)
+    taken = "".join(map(_taken, unicodedata.normalize("NFC", text)))
     return _NOT_LETTERS.sub(" ", taken).strip()
 
 
-def _plain(sign: str) -> str:
-    """A sign in its usual form; letters typed alone stay what blocks are taken apart into."""
-    return sign if "ㄱ" <= sign <= "ㆎ" else unicodedata.normalize("NFKC", sign)
+@lru_cache(maxsize=16_384)
+def _taken(sign: str) -> str:
+    """A sign in its usual form, taken apart; letters typed alone are what blocks consist of."""
+    plain = sign if "ㄱ" <= sign <= "ㆎ" else unicodedata.normalize("NFKC", sign).lower()
+    return "".join(map(hangul.letters, plain)).translate(_COMPOUND)
 
 
 def searched(texts: Iterable[str | None]) -> str:

@@ -21,18 +21,13 @@ import itertools
 import os
 import random
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
-import grpc.aio
-import httpx
 import uvloop
 from eco2.info.v1 import info_service_pb2 as pb
 from eco2.info.v1.info_service_pb2_grpc import InfoServiceStub
@@ -41,7 +36,8 @@ from mesh.local.ephemeral import EphemeralParts
 from services.runtime.identity import USER_ID
 from services.runtime.migrations import migrate
 from services.runtime.settings import RuntimeSettings
-from tests.bench.scan_service import SERVE, Meter
+from tests.bench.scan_service import Meter
+from tests.bench.served import at_rate, served
 from tests.wait import until
 
 RATE: Final = 100
@@ -107,32 +103,6 @@ async def fill(url: str, count: int) -> None:
         await connection.close()
 
 
-@asynccontextmanager
-async def serving(environ: dict[str, str]) -> AsyncIterator[tuple[Any, int]]:
-    """The info service as a process; a stub for it, and its id."""
-    child = subprocess.Popen(  # noqa: ASYNC220 - before anything is measured
-        [sys.executable, "-c", SERVE, "info", "metrics_serve"],
-        env={**os.environ, "PYTHONPATH": ".:gen/python", "ECO2_LOG_LEVEL": "ERROR", **environ},
-    )
-    channel = grpc.aio.insecure_channel(f"127.0.0.1:{environ['ECO2_PORT_INFO']}")
-    try:
-        async with httpx.AsyncClient(trust_env=False) as http:
-            url = f"http://127.0.0.1:{environ['ECO2_PORT_METRICS_SERVE']}/health/ready"
-
-            async def ready() -> bool:
-                try:
-                    return (await http.get(url)).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await until(ready, within_seconds=30)
-        yield InfoServiceStub(channel), child.pid
-    finally:
-        await channel.close(None)
-        child.terminate()
-        child.wait(15)
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """One run."""
@@ -165,22 +135,16 @@ async def constant(
     """Ask at the constant rate for so long."""
     chance = random.Random(7)
     requests = [ask(chance) for _ in range(int(RATE * seconds))]
-    took: list[float] = []
     pages: list[pb.ListNewsResponse] = []
     meter = Meter({"info": pid})
 
-    async def one(request: pb.ListNewsRequest, due: float) -> None:
-        await asyncio.sleep(due - time.perf_counter())
+    async def one(request: pb.ListNewsRequest) -> None:
         pages.append(await stub.ListNews(request, metadata=CALLER))
-        took.append((time.perf_counter() - due) * 1000)
 
     for request in requests[:200]:  # connections, prepared statements
         await stub.ListNews(request, metadata=CALLER)
     before = meter.read()["info"]
-    began = time.perf_counter() + 0.2
-    await asyncio.gather(
-        *(one(request, began + number / RATE) for number, request in enumerate(requests))
-    )
+    took = await at_rate(one, requests, RATE)
     cpu = meter.read()["info"] - before
     return Row(
         name,
@@ -236,7 +200,8 @@ async def measure(articles: int, seconds: float) -> list[Row]:
         await fill(url, articles)
         print(f"{articles:,} articles in {time.perf_counter() - began:.0f} s", flush=True)
         found: list[Row] = []
-        async with serving(environ) as (stub, pid):
+        async with served("info", environ) as (channel, pid):
+            stub = InfoServiceStub(channel)
             for category in ("all", *CATEGORIES):
 
                 async def cached(category: str = category) -> bool:
@@ -256,7 +221,9 @@ async def measure(articles: int, seconds: float) -> list[Row]:
                     "beyond the cache", stub, pid, deep, seconds=seconds, bar_ms=DATABASE_P99_MS
                 )
             )
-        async with serving(environ | {"ECO2_REDIS_URL": "redis://127.0.0.1:1/0"}) as (stub, pid):
+        away = environ | {"ECO2_REDIS_URL": "redis://127.0.0.1:1/0"}
+        async with served("info", away) as (channel, pid):
+            stub = InfoServiceStub(channel)
             mixed = anywhere(NEWEST, articles, first_pages=0.5)
             found.append(
                 await constant(

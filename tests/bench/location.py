@@ -1,0 +1,165 @@
+"""How long it takes to find the nearest of many places, and to import them.
+
+    make bench-location                                   # 100,000 places, 100 requests/s
+    make bench-location BENCH_ARGS="--places 10000 --seconds 5"
+
+Real PostgreSQL; the location service as a process of its own. The places are made up and imported
+as a file, as ``eco2 import-places`` does it. Questions lie around the places; half of them are
+filtered by one to three categories, and all want the nearest 200 within 50 km.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import uvloop
+from eco2.location.v1 import location_service_pb2 as pb
+from eco2.location.v1.location_service_pb2_grpc import LocationServiceStub
+
+from mesh.local import sample_places
+from mesh.local.ephemeral import EphemeralParts
+from services.cli.place_import import PlaceImport, Report
+from services.location.categories import PICKUPS, STORES
+from services.location.geo import Point
+from services.location.place import KECO, ZEROWASTE
+from services.location.sources.csv_records import UTF8
+from services.location.store import PlaceStore
+from services.runtime.migrations import migrate
+from services.runtime.settings import RuntimeSettings
+from tests.bench.scan_service import Meter
+from tests.bench.served import at_rate, served
+
+RATE: Final = 100
+SQL_P99_MS: Final = 5.0
+RPC_P99_MS: Final = 12.0
+IMPORT_SECONDS: Final = 20.0
+RADIUS_M: Final = 50_000
+LIMIT: Final = 200
+
+Question = tuple[Point, tuple[str, ...], tuple[str, ...]]
+"""Where, and which categories of places and of what they take."""
+
+
+def questions(count: int) -> list[Question]:
+    """The same ones every time."""
+    chance = random.Random(11)
+    cities = [(37.567976, 127.009341), (37.42, 127.1265), (35.1631, 129.1635), (36.3622, 127.3564)]
+    found: list[Question] = []
+    for _ in range(count):
+        latitude, longitude = chance.choice(cities)
+        where = Point(latitude + chance.gauss(0, 0.03), longitude + chance.gauss(0, 0.03))
+        kind = chance.random()
+        stores = tuple(chance.sample(STORES, chance.randint(1, 3))) if kind < 0.3 else ()
+        pickups = tuple(chance.sample(PICKUPS, chance.randint(1, 3))) if 0.2 < kind < 0.5 else ()
+        found.append((where, stores, pickups))
+    return found
+
+
+async def bring(target: str, count: int) -> float:
+    """Import so many places; seconds."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder, Report(Path(folder) / "report.csv") as report:
+        for source, share in ((KECO, count // 2), (ZEROWASTE, count - count // 2)):
+            path = Path(folder) / f"{source}.csv"
+            sample_places.write(path, sample_places.rows(source, share))
+            work = PlaceImport(
+                path=path,
+                source=source,
+                encoding=UTF8,
+                report=report,
+                most_rejects=0,
+                most_places=share,
+            )
+            await work.run(target)
+    return time.perf_counter() - began
+
+
+def told(name: str, milliseconds: Sequence[float], bar_ms: float) -> bool:
+    """Print a line; whether the bar is met."""
+    quantiles = statistics.quantiles(milliseconds, n=100)
+    print(
+        f"{name:22} {len(milliseconds):6}   p50 {quantiles[49]:5.1f}   p95 {quantiles[94]:5.1f}"
+        f"   p99 {quantiles[98]:5.1f} ms (bar {bar_ms:g})"
+    )
+    return quantiles[98] <= bar_ms
+
+
+async def measure(places: int, seconds: float) -> bool:
+    """Start what is needed, import, ask; whether all bars are met."""
+    with EphemeralParts() as parts:
+        url = parts.postgres_url()
+        environ = dict(parts.environ)
+        os.environ.update(environ)
+        await migrate(RuntimeSettings())
+        async with served("location", environ) as (channel, pid):
+            took = await bring(f"127.0.0.1:{environ['ECO2_PORT_LOCATION']}", places)
+            print(f"{places:,} places in {took:.1f} s (bar {IMPORT_SECONDS:g}), file written too")
+            good = took <= IMPORT_SECONDS
+            pool = await asyncpg.create_pool(
+                url, server_settings={"search_path": "location, public"}, min_size=1, max_size=4
+            )
+            await pool.execute("VACUUM ANALYZE places")
+            asked = questions(int(RATE * seconds))
+            good &= told("nearest in SQL", await _in_sql(PlaceStore(pool), asked), SQL_P99_MS)
+            await pool.close()
+            stub: Any = LocationServiceStub(channel)
+
+            async def ask(question: Question) -> None:
+                where, stores, pickups = question
+                await stub.SearchNearby(
+                    pb.SearchNearbyRequest(
+                        latitude=where.latitude,
+                        longitude=where.longitude,
+                        radius_m=RADIUS_M,
+                        limit=LIMIT,
+                        store_categories=stores,
+                        pickup_categories=pickups,
+                    )
+                )
+
+            for question in asked[:200]:  # connections, prepared statements
+                await ask(question)
+            meter = Meter({"location": pid})
+            before = meter.read()["location"]
+            good &= told("through the RPC", await at_rate(ask, asked, RATE), RPC_P99_MS)
+            cpu = (meter.read()["location"] - before) / len(asked)
+            print(f"{'':22} {cpu * 1e6:6.0f} µs CPU of the service a request")
+        return good
+
+
+async def _in_sql(store: PlaceStore, asked: Sequence[Question]) -> list[float]:
+    """Milliseconds of each query and of putting its rows in order, one after the other."""
+    took: list[float] = []
+    for number, (where, stores, pickups) in enumerate((*asked[:200], *asked)):
+        began = time.perf_counter()
+        await store.nearest(where, radius_m=RADIUS_M, limit=LIMIT, stores=stores, pickups=pickups)
+        if number >= 200:
+            took.append((time.perf_counter() - began) * 1000)
+    return took
+
+
+def main() -> None:
+    """Run the benchmark; exit 1 when a bar is missed."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--places", type=int, default=100_000)
+    options.add_argument("--seconds", type=float, default=15.0)
+    given = options.parse_args()
+    print(f"load {os.getloadavg()[0]:.1f}", flush=True)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        good = runner.run(measure(given.places, given.seconds))
+    print(f"load {os.getloadavg()[0]:.1f}")
+    raise SystemExit(not good)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""One domain as a process of its own, as ``eco2 serve`` runs it, for benchmarks of its RPCs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import grpc.aio
+import httpx
+
+from tests.bench.scan_service import SERVE
+from tests.wait import until
+
+R = TypeVar("R")
+
+
+@asynccontextmanager
+async def served(
+    domain: str, environ: Mapping[str, str]
+) -> AsyncIterator[tuple[grpc.aio.Channel, int]]:
+    """A channel to the domain, once it is ready, and the id of its process."""
+    child = subprocess.Popen(  # noqa: ASYNC220 - before anything is measured
+        [sys.executable, "-c", SERVE, domain, "metrics_serve"],
+        env={**os.environ, "PYTHONPATH": ".:gen/python", "ECO2_LOG_LEVEL": "ERROR", **environ},
+    )
+    port = environ[f"ECO2_PORT_{domain.upper()}"]
+    channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+    try:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            url = f"http://127.0.0.1:{environ['ECO2_PORT_METRICS_SERVE']}/health/ready"
+
+            async def ready() -> bool:
+                try:
+                    return (await http.get(url)).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await until(ready, within_seconds=30)
+        yield channel, child.pid
+    finally:
+        await channel.close(None)
+        child.terminate()
+        child.wait(15)
+
+
+async def at_rate(
+    ask: Callable[[R], Awaitable[object]], requests: Sequence[R], per_second: float
+) -> list[float]:
+    """Make each request at its own time, whatever the others do; milliseconds from then."""
+    took: list[float] = []
+
+    async def one(request: R, due: float) -> None:
+        await asyncio.sleep(due - time.perf_counter())
+        await ask(request)
+        took.append((time.perf_counter() - due) * 1000)
+
+    began = time.perf_counter() + 0.2
+    await asyncio.gather(
+        *(one(request, began + number / per_second) for number, request in enumerate(requests))
+    )
+    return took
