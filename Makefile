@@ -9,7 +9,7 @@ PYTHON := $(ENV)/python
 ECO2 := $(ENV)/eco2
 PYTEST_ARGS ?=
 
-.PHONY: help setup installed demo up down status doctor test browser lint types imports protos \
+.PHONY: chaos help setup installed demo up down status doctor test browser lint types imports protos \
 	pytest fuzz eval-chat gen drift lock bench-scan bench-chat bench-authz bench-reads bench-start bench-offline-vision clean clean-data
 
 help: ## Show this list
