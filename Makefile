@@ -10,7 +10,7 @@ ECO2 := $(ENV)/eco2
 PYTEST_ARGS ?=
 
 .PHONY: chaos help setup installed demo up down status doctor test browser lint types imports protos \
-	pytest fuzz eval-chat gen drift lock bench-scan bench-chat bench-authz bench-reads bench-start bench-offline-vision clean clean-data
+	pytest fuzz eval-chat gen drift lock bench-scan bench-chat bench-authz bench-reads bench-news bench-location bench-start bench-offline-vision clean clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
