@@ -14,6 +14,7 @@ from typing import NamedTuple
 from services.chat import refusals
 from services.chat.store import After
 from services.chat.turn import Chat, StoredMessage
+from services.runtime import paging
 from services.runtime.cursor import Cursor
 
 
@@ -57,12 +58,8 @@ def chat_page(found: Sequence[Chat], limit: int, user_id: uuid.UUID) -> ChatPage
 
 def messages_before(text: str, chat_id: uuid.UUID) -> uuid.UUID | None:
     """The message a page ends before; DomainError INVALID_CURSOR."""
-    if not text:
-        return None
-    try:
-        return Cursor.decode(text, str(chat_id)).row_id
-    except ValueError:
-        raise refusals.invalid_cursor() from None
+    after = paging.after(text, str(chat_id))
+    return None if after is None else after.row_id
 
 
 def message_page(found: Sequence[StoredMessage], limit: int, chat_id: uuid.UUID) -> MessagePage:

@@ -13,15 +13,21 @@ from services.images.picture import (
 )
 from services.runtime.errors import DomainError
 from services.runtime.objectstore import ObjectStoreUnavailableError, ObjectTooLargeError
+from services.runtime.refusals import invalid
 
-
-def invalid(field: str, problem: str) -> DomainError:
-    """A field of the request breaks a rule."""
-    return DomainError(
-        ErrorReason.ERROR_REASON_VALIDATION_FAILED,
-        f"{field} {problem}",
-        violations=[(field, problem)],
-    )
+__all__ = [
+    "being_changed",
+    "foreign_url",
+    "image_not_found",
+    "incomplete",
+    "invalid",
+    "mismatch",
+    "no_picture",
+    "storage_away",
+    "type_mismatch",
+    "upload_not_found",
+    "wrong_channel",
+]
 
 
 def mismatch(message: str) -> DomainError:

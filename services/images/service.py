@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc.aio
-from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from eco2.images.v1 import images_service_pb2, images_service_pb2_grpc
 from google.protobuf import json_format, struct_pb2
 
@@ -20,7 +19,7 @@ from services.images.picture import PictureError
 from services.images.settings import ImagesSettings
 from services.images.sniff import content_type_of
 from services.images.store import Upload, UploadStore
-from services.runtime import identity
+from services.runtime import identity, paging
 from services.runtime.cursor import Cursor
 from services.runtime.errors import DomainError
 from services.runtime.objectstore import (
@@ -132,14 +131,8 @@ class ImagesService(images_service_pb2_grpc.ImagesServiceServicer):
     ) -> images_service_pb2.ListMyImagesResponse:
         """A page of the caller's pictures, newest first."""
         user_id = identity.require_user()
-        scope, after = f"images:{user_id}", None
-        if request.cursor:
-            try:
-                after = Cursor.decode(request.cursor, scope)
-            except ValueError:
-                raise DomainError(
-                    ErrorReason.ERROR_REASON_INVALID_CURSOR, "cursor was not made by this list"
-                ) from None
+        scope = f"images:{user_id}"
+        after = paging.after(request.cursor, scope)
         limit = request.limit or DEFAULT_PAGE
         channel = request.channel if request.HasField("channel") else None
         rows = await self._store.images_of(uuid.UUID(user_id), channel, after, limit + 1)

@@ -20,7 +20,7 @@ from services.info.regions import Regions
 from services.info.search import ItemSearch
 from services.info.store import NewsStore
 from services.info.warmer import Warmer
-from services.runtime import logs
+from services.runtime import logs, refusals
 from services.runtime.errors import DomainError
 
 log = logs.get(__name__)
@@ -91,7 +91,7 @@ class InfoService(InfoServiceServicer):
             try:
                 article = collected(message, now)
             except UnusableArticleError as error:
-                raise _invalid(f"articles[{number}].{error.field}", error.problem) from None
+                raise refusals.invalid(f"articles[{number}].{error.field}", error.problem) from None
             pages.setdefault(article.url_key, article)
         stored = await self._news.store.upsert(list(pages.values()))
         if stored.refused:
@@ -214,14 +214,6 @@ def _category(request: pb.SearchItemsRequest | pb.ListFaqRequest) -> str | None:
 def _unknown(reason: ErrorReason.ValueType, field: str, allowed: tuple[str, ...]) -> DomainError:
     names = ",".join((feed.ALL, *allowed))
     return DomainError(reason, f"{field} must be one of {names}", metadata={"allowed": names})
-
-
-def _invalid(field: str, problem: str) -> DomainError:
-    return DomainError(
-        ErrorReason.ERROR_REASON_VALIDATION_FAILED,
-        f"{field} {problem}",
-        violations=[(field, problem)],
-    )
 
 
 def _item(entry: Entry) -> recycling_pb2.RecycleItem:

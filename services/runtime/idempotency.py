@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import asyncpg
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
+from services.runtime import refusals
 from services.runtime.errors import DomainError
 
 HEADER: Final = "x-idempotency-key"
@@ -51,12 +52,7 @@ def key_of(metadata: Iterable[tuple[str, str | bytes]] | None) -> str:
         if name == HEADER:
             key = str(value).strip()
             if len(key) > MAX_LENGTH:
-                problem = f"must be at most {MAX_LENGTH} characters"
-                raise DomainError(
-                    ErrorReason.ERROR_REASON_VALIDATION_FAILED,
-                    f"{HEADER} {problem}",
-                    violations=[(HEADER, problem)],
-                )
+                raise refusals.invalid(HEADER, f"must be at most {MAX_LENGTH} characters")
             return key
     return ""
 

@@ -36,10 +36,6 @@ def header(name: str, value: str) -> None:
     _add(name.lower(), value)
 
 
-def body_field(name: str) -> None:
-    """Nothing: that a response is an array is read from its message (``Route.array``)."""
-
-
 async def send(context: Any) -> None:
     """Send what was collected, if anything was."""
     pending = _pending.get()

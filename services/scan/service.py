@@ -12,7 +12,7 @@ from eco2.scan.v1 import scan_pb2, scan_service_pb2, scan_service_pb2_grpc
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
 
-from services.runtime import idempotency, identity, reply
+from services.runtime import idempotency, identity, paging, reply
 from services.runtime.cursor import Cursor
 from services.runtime.errors import reason_named
 from services.runtime.limits import RateLimiter
@@ -112,12 +112,7 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
     ) -> scan_service_pb2.ListMyScansResponse:
         """A page of the caller's scans, newest first."""
         user_id = _caller()
-        after = None
-        if request.cursor:
-            try:
-                after = Cursor.decode(request.cursor, str(user_id))
-            except ValueError:
-                raise refusals.invalid_cursor() from None
+        after = paging.after(request.cursor, str(user_id))
         limit = request.limit or DEFAULT_PAGE
         rows = await self._store.history(user_id, after, limit + 1)
         page = rows[:limit]

@@ -15,7 +15,7 @@ from eco2.users.v1 import users_service_pb2 as pb
 from eco2.users.v1 import users_service_pb2_grpc as grpc_pb
 from google.protobuf import empty_pb2
 
-from services.runtime import identity, reply
+from services.runtime import identity, paging, refusals, reply
 from services.runtime.cursor import Cursor
 from services.runtime.errors import DomainError
 from services.runtime.outbox import Entry
@@ -107,14 +107,8 @@ class UsersService(grpc_pb.UsersServiceServicer):
     ) -> pb.ListPointEntriesResponse:
         """A page of what earned the caller's points, newest first."""
         user_id = identity.require_user()
-        scope, after = f"points:{user_id}", None
-        if request.cursor:
-            try:
-                after = Cursor.decode(request.cursor, scope)
-            except ValueError:
-                raise DomainError(
-                    ErrorReason.ERROR_REASON_INVALID_CURSOR, "cursor was not made by this list"
-                ) from None
+        scope = f"points:{user_id}"
+        after = paging.after(request.cursor, scope)
         limit = request.limit or DEFAULT_PAGE
         rows = await self._ledger.entries(uuid.UUID(user_id), after, limit + 1)
         page = rows[:limit]
@@ -256,11 +250,7 @@ def changes_of(request: pb.UpdateMeRequest) -> tuple[str | None, str | None]:
         try:
             nickname = chosen_nickname(request.nickname)
         except ValueError as error:
-            raise DomainError(
-                ErrorReason.ERROR_REASON_VALIDATION_FAILED,
-                f"nickname {error}",
-                violations=[("nickname", str(error))],
-            ) from None
+            raise refusals.invalid("nickname", str(error)) from None
     if request.HasField("phone_number"):
         try:
             phone_number = phone.formatted(request.phone_number)

@@ -16,8 +16,6 @@ from streaming.chat.turn import Past
 ALWAYS_ONE: Final = 12
 """A message of so many characters asks one thing."""
 
-_LONG: Final = 100
-_HARD_WORDS: Final = re.compile("그리고|또한|차이|비교|여러|같이|둘\\s?다")
 
 _CUTS: Final = re.compile(
     r"""
@@ -42,11 +40,6 @@ def may_be_compound(message: str) -> bool:
     """Whether a message may ask several things: long enough, with a word or sign that joins."""
     text = message.strip()
     return len(text) > ALWAYS_ONE and len(pieces(text)) > 1
-
-
-def is_complex(message: str) -> bool:
-    """Whether an answer has to compare or weigh: a longer one is expected."""
-    return len(message) > _LONG or _HARD_WORDS.search(message) is not None
 
 
 def pieces(message: str) -> tuple[str, ...]:

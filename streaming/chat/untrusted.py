@@ -1,15 +1,15 @@
-"""Text of others on its way into a prompt: cleaned, and set apart from instructions.
+"""Text of others on its way into a prompt: cleaned, before it is quoted as data.
 
 What a search, a map service or a shop owner wrote may say "ignore previous instructions", close the
 tags it is quoted in, or hide text from the reader. No filter can decide what is an instruction, so
-the text is made harmless in form and quoted as data; the prompt says that quoted data never
-instructs. Nothing is removed that a reader would see, except markup that could leave the quotation.
+the text is made harmless in form here; prompts quote it and say that quoted data never instructs
+(:mod:`streaming.knowledge.prompts`). Nothing is removed that a reader would see, except markup that
+could leave the quotation.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 import unicodedata
 from typing import Final
 
@@ -57,16 +57,6 @@ def cleaned(text: str, most: int = MOST_CHARACTERS) -> str:
     return text
 
 
-def quoted(text: str, source: str, *, mark: str | None = None) -> str:
-    """``text``, cleaned, between two lines that it can't contain.
-
-    The lines carry a random ``mark`` (made up when not given), so that no text written before this
-    call can close its own quotation. ``source`` is a word of ours: ``rules``, ``web``…
-    """
-    mark = mark or secrets.token_hex(4)
-    return f"<data source={source} mark={mark}>\n{cleaned(text)}\n</data mark={mark}>"
-
-
 def as_line(text: str, most: int = 200) -> str:
     """A name or an address of others on one line, without Markdown's own signs; for answers."""
     plain = cleaned(text, most).replace("\n", " ")
@@ -75,14 +65,7 @@ def as_line(text: str, most: int = 200) -> str:
     return " ".join(re.sub(r"[\[\]()*_`#|!]", " ", plain).split())
 
 
-def web_address(text: str) -> str:
-    """The address when it is one a browser may follow and Markdown can hold; empty otherwise."""
-    return text if _ADDRESS.fullmatch(text) and len(text) <= _MOST_ADDRESS else ""
-
-
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 """Unicode's categories of characters that draw nothing: controls, formats, private use."""
 
 _MARKDOWN: Final = re.compile(r"[\[\]*_`#|!]")
-_ADDRESS: Final = re.compile(r"https?://[^\s<>()\"'\\]+")
-_MOST_ADDRESS: Final = 1_000

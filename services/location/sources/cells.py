@@ -11,7 +11,6 @@ NAME_MOST: Final = 200
 ADDRESS_MOST: Final = 300
 TEXT_MOST: Final = 4000
 HOURS_MOST: Final = 500
-KEY_MOST: Final = 128
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff]")
 _BLANK: Final = frozenset(("", "-", "null", "none", "nan", "n/a", "#n/a", "\\n"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
 from streaming.chat.branch import BranchResult, Citation
@@ -20,11 +19,6 @@ MOST_DOCUMENTS: Final = 2
 """Documents a model is given; further ones share words with the question and little else."""
 MOST_CANDIDATES: Final = 4
 """Meanings of a word that are told apart."""
-
-_PART_OFF: Final = re.compile(
-    r"(?:라벨|상표|스티커|뚜껑|마개|테이프|빨대|송장|손잡이)\S{0,2}\s*(?:꼭|다|따로)?\s*(?:떼|뗴|분리해야|제거|벗기|빼)"
-)
-"""A part that is asked to be taken off: not what is thrown out, but something on it."""
 
 NOT_COVERED: Final = "{thing} 제가 가진 배출 규정에 없어요. 사는 곳의 주민센터에 확인해 주세요."
 AWAY: Final = "지금은 배출 규정을 찾아볼 수 없어요. 잠시 후 다시 물어봐 주세요."
@@ -44,8 +38,7 @@ class WasteRag:
     async def run(self, context: TurnContext) -> BranchResult:
         """Look the question up; takes some milliseconds and asks nobody."""
         earlier = [past.content for past in reversed(context.history) if past.role == "user"]
-        asked = _PART_OFF.sub(" ", context.message)
-        found = self._search.find(asked, earlier, _seen(context))
+        found = self._search.find(context.message, earlier, _seen(context))
         if found.not_covered:
             text = NOT_COVERED.format(thing=topic(found.not_covered))
             return BranchResult(context=text, answer=text, quality=found.quality)

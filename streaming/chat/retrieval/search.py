@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ MOST_BY_WORDS: Final = 0.65
 """Highest quality of documents that share words with the question while no thing is named."""
 NOT_COVERED: Final = 0.1
 """Quality of whatever is found for a thing the rules say nothing about."""
+
+
+_PART_OFF: Final = re.compile(
+    r"(?:라벨|상표|스티커|뚜껑|마개|테이프|빨대|송장|손잡이)\S{0,2}\s*(?:꼭|다|따로)?\s*(?:떼|뗴|분리해야|제거|벗기|빼)"
+)
+"""A part that is asked to be taken off: not what is thrown out, but something on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ class Search:
         ``earlier`` are the user's messages before it, latest first: they tell what a question that
         names nothing goes on about. ``seen`` is what a picture shows.
         """
+        question = _PART_OFF.sub(" ", question)
         if (thing := self._not_covered(question)) and self._knowledge.match(question).item is None:
             return Found(not_covered=thing, quality=NOT_COVERED)
         named, text, sureness = self._named(question)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.chat.untrusted import CUT, as_line, cleaned, quoted, web_address
+from streaming.chat.untrusted import CUT, as_line, cleaned
 
 
 @pytest.mark.parametrize(
@@ -37,22 +37,6 @@ def test_no_tag_and_nothing_invisible_gets_through(text: str) -> None:
     assert "```" not in clean
 
 
-@given(st.text(max_size=200))
-def test_a_quotation_ends_where_it_was_ended(text: str) -> None:
-    lines = quoted(text, "web", mark="abcd").splitlines()
-    assert lines[0] == "<data source=web mark=abcd>"
-    assert lines[-1] == "</data mark=abcd>"
-    assert not [line for line in lines[1:-1] if "<" in line]
-
-
 def test_a_name_is_one_line_without_markdown() -> None:
     assert as_line("가게 *1호*\n[x](y)") == "가게 1호 x"
     assert as_line("평범한 가게") == "평범한 가게"
-
-
-@pytest.mark.parametrize(
-    ("text", "ok"),
-    [("https://a.kr/b", True), ("javascript:x", False), ("https://a b", False), ("", False)],
-)
-def test_only_web_addresses_are_links(text: str, ok: bool) -> None:
-    assert bool(web_address(text)) is ok
