@@ -28,6 +28,10 @@ _LINE_CHARACTERS: Final = 2_100
 _TAGS: Final = 30
 
 _ENTITY: Final = re.compile(rb"<!ENTITY", re.IGNORECASE)
+_UTF7: Final = re.compile(rb"utf[-_]?7|unicode[-_]1[-_]1", re.IGNORECASE)
+"""Writes any sign in other signs, so that a declaration of entities can't be seen in the bytes."""
+_DECLARATION_BYTES: Final = 1024
+"""At the start of a feed, where its encoding is named."""
 
 
 def main() -> None:
@@ -47,6 +51,8 @@ def parse(feed: bytes, content_type: str, entries: int) -> dict[str, Any]:
     bare = feed.replace(b"\0", b"")  # two-byte encodings look like one-byte ones without it
     if _ENTITY.search(bare):
         return {"refused": "entities", "detail": "the feed declares entities of its own"}
+    if _UTF7.search(bare[:_DECLARATION_BYTES] + content_type.encode()):
+        return {"refused": "entities", "detail": "the feed is in UTF-7, which can hide entities"}
     if not bare.lstrip(b"\xef\xbb\xbf\xfe\xff \t\r\n").startswith(b"<"):
         return {"refused": "not_a_feed", "detail": "the text does not begin as XML"}
     import feedparser  # after the limits are set

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 from prometheus_client import Counter
 from yarl import URL
 
-from services.runtime.outbound import Answer, Outbound, OutboundError, Policy
+from services.runtime.outbound import Answer, Outbound, OutboundError, OutboundUnavailable, Policy
 from services.runtime.outbound.addresses import Guard
 from services.runtime.web_address import canonical
 from streaming.workers.news.article import Found
@@ -70,15 +70,22 @@ class Thumbnails:
         if picture is None:
             async with self._slots:
                 picture = await self._look(article.url)
+            if picture is None:
+                return article
             self._known[article.url] = picture
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return replace(article, thumbnail_url=picture)
 
-    async def _look(self, url: str) -> str:
-        """The picture of a page; empty when it names none or can't be read."""
+    async def _look(self, url: str) -> str | None:
+        """The picture of a page; empty when it names none or can't be read, None when the page did
+        not answer and may do so another time.
+        """
         try:
             page = await self._http.get(url, max_bytes=PAGE_BYTES, truncate=True)
+        except OutboundUnavailable:
+            _LOOKED_FOR.labels("failed").inc()
+            return None
         except OutboundError:
             _LOOKED_FOR.labels("failed").inc()
             return ""

@@ -137,6 +137,21 @@ async def test_a_page_is_fetched_for_its_picture_once(
     assert (internet.asked["/rss"], internet.asked["/article"]) == (3, 1)
 
 
+async def test_a_page_that_was_away_is_asked_for_its_picture_again(
+    newsroom: Newsroom, internet: Internet
+) -> None:
+    link = internet.serves("/article", "busy", "text/html", status=503)
+    async with newsroom.working(NEWS_FEEDS=internet.serves("/rss", feed(link))) as context:
+        worker, source = await collecting(context), await source_of(context, "rss")
+        await worker.collect(source, datetime.now(UTC))
+        internet.serves(
+            "/article", '<meta property="og:image" content="/picture.jpg">', "text/html"
+        )
+        await worker.collect(source, datetime.now(UTC))
+    (article,) = await newsroom.news()
+    assert article.thumbnail_url == internet.url("/picture.jpg")
+
+
 # -- searches with keys ---------------------------------------------------------------------------
 
 

@@ -72,6 +72,7 @@ def test_atom() -> None:
             b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><rss><channel>&x;</channel></rss>',
             "entities",
         ),
+        (BOMB.replace("?>", ' encoding="utf-7"?>').replace("<!", "+ADwAIQ-").encode(), "entities"),
         (b"", "not_a_feed"),
         (b"/etc/passwd", "not_a_feed"),
         (b"http://127.0.0.1/", "not_a_feed"),
@@ -84,6 +85,12 @@ def test_atom() -> None:
 )
 def test_what_is_no_feed_is_refused_with_a_reason(feed: bytes, reason: str) -> None:
     assert parse(feed, "text/xml", 30)["refused"] == reason
+
+
+def test_an_encoding_that_hides_entities_is_refused_however_it_is_named() -> None:
+    hidden = BOMB.replace("<!", "+ADwAIQ-").encode()
+    for named in ("utf-7", "UTF7", "unicode-1-1-utf-7"):
+        assert parse(hidden, f"text/xml; charset={named}", 30)["refused"] == "entities"
 
 
 def test_an_unfinished_feed_gives_what_it_has() -> None:
