@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import time
 from collections.abc import Callable, Container, Mapping
 from typing import Final
 
@@ -12,6 +13,10 @@ from edge.progress.jobs import DomainUnavailable, Job, JobSource
 from streaming.progress.event import StoredEvent
 
 TICK_SECONDS: Final = 0.1
+
+SETTLE_SECONDS: Final = 2.0
+"""A job that has ended just now is asked about once more after so long: its own last events are
+under way, and would be cut off by what the domain says of the ending."""
 
 
 class Endings:
@@ -37,6 +42,7 @@ class Endings:
         self._per_tick = max(1, round(polls_per_second * TICK_SECONDS))
         self._due: list[tuple[float, str]] = []
         self._repeat: dict[str, bool] = {}
+        self._settling: set[str] = set()
 
     async def look_up(self, job_id: str, domain: str | None) -> Job | None:
         """The job as its domain knows it, or None; raises DomainUnavailable.
@@ -88,6 +94,8 @@ class Endings:
 
     async def _ask(self, job_id: str) -> None:
         repeat = self._repeat.pop(job_id)
+        settled = job_id in self._settling
+        self._settling.discard(job_id)
         if job_id not in self._watched:
             return
         try:
@@ -95,6 +103,11 @@ class Endings:
         except DomainUnavailable:
             job = None
         if job is not None and job.ending is not None:
-            self._ended(job_id, job.ending)
+            age_seconds = time.time() - job.ending.id.ms / 1000
+            if settled or age_seconds >= SETTLE_SECONDS:
+                self._ended(job_id, job.ending)
+            else:
+                self._settling.add(job_id)
+                self._schedule(job_id, repeat=repeat, in_seconds=SETTLE_SECONDS)
         elif repeat:
             self._schedule(job_id, repeat=True, in_seconds=self._poll_seconds)

@@ -28,6 +28,7 @@ async def around(watched: Watched, radius: str) -> Page:
     await sign_in(page, "browser-places")
     await page.get_by_label("반경").select_option(radius)
     await page.get_by_role("button", name="찾기").click()
+    await expect(page.locator("#map")).to_have_attribute("aria-busy", "false")
     await expect(page.locator("#map .point").first).to_be_visible()
     return page
 

@@ -106,6 +106,20 @@ function show(places, centre, radius) {
   }));
 }
 
+let latest = 0;
+
+// The answer to the latest question alone is shown: an earlier one may come later, and would take the map back.
+async function ask(path) {
+  const turn = ++latest;
+  $("map").setAttribute("aria-busy", "true");
+  try {
+    const found = await call("places", "GET", path);
+    return turn === latest ? found : undefined;
+  } finally {
+    if (turn === latest) $("map").setAttribute("aria-busy", "false");
+  }
+}
+
 export async function around() {
   const centre = middle();
   const radius = Number($("radius").value);
@@ -113,7 +127,8 @@ export async function around() {
   const query = new URLSearchParams({ lat: centre.latitude, lon: centre.longitude, radius });
   query.set("store_category", wanted.length ? wanted.join(",") : "all");
   try {
-    show(await call("places", "GET", `/api/v1/locations/centers?${query}`), centre, radius);
+    const found = await ask(`/api/v1/locations/centers?${query}`);
+    if (found) show(found, centre, radius);
   } catch (error) {
     show([], centre, radius);
     fail(error);
@@ -122,7 +137,8 @@ export async function around() {
 
 async function search() {
   try {
-    const found = await call("places", "GET", `/api/v1/locations/search?${new URLSearchParams({ q: $("words").value })}`);
+    const found = await ask(`/api/v1/locations/search?${new URLSearchParams({ q: $("words").value })}`);
+    if (!found) return;
     if (!found.length) {
       $("places-count").textContent = "찾은 곳이 없어요.";
       return;
