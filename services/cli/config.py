@@ -28,6 +28,8 @@ MODELS: Final[dict[str, str]] = {
     "kafka": "streaming.kafka.settings:KafkaSettings",
     "model": "streaming.model.settings:ModelSettings",
     "pipeline": "streaming.pipeline.settings:PipelineSettings",
+    "chat-worker": "streaming.chat.settings:ChatWorkerSettings",
+    "tools": "streaming.chat.external.settings:ToolSettings",
     "info": "services.info.settings:InfoSettings",
     "news": "streaming.workers.news.settings:NewsSettings",
     "points": "streaming.workers.points:PointsSettings",
