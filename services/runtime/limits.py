@@ -31,6 +31,11 @@ log = logs.get(__name__)
 CHECK_SECONDS: Final = 0.5
 """Budget of asking Redis; an answer takes well under a millisecond."""
 
+MOST_AT_ONCE: Final = 4
+"""Calls of one limit that ask Redis at the same time in a process. More wait for their turn, and
+their budget begins with it: else a burst that has to open many connections would find Redis too
+slow, and so pass unasked just when it should be limited."""
+
 AWAY_SECONDS: Final = 1.0
 """After Redis did not answer, calls are let through unasked for so long, so that an outage does not
 cost each of them the budget."""
@@ -78,6 +83,7 @@ class RateLimiter:
     def __init__(self, redis: Redis, limit: Limit) -> None:
         self._redis = redis
         self._limit = limit
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self._away_until = 0.0
 
     async def check(self, subject: str) -> None:
@@ -103,28 +109,34 @@ class RateLimiter:
 
     async def _ask(self, subject: str) -> float:
         """Seconds to wait; 0 when the call is let through."""
-        if time.monotonic() < self._away_until:
-            _UNCHECKED.labels(self._limit.name).inc()
-            return 0.0
+        async with self._turns:
+            if time.monotonic() < self._away_until:
+                _UNCHECKED.labels(self._limit.name).inc()
+                return 0.0
+            try:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    return await self._microseconds(subject) / 1e6
+            except (RedisError, OSError, TimeoutError) as error:
+                self._away_until = time.monotonic() + AWAY_SECONDS
+                _UNCHECKED.labels(self._limit.name).inc()
+                log.warning(
+                    "limit not checked",
+                    limit=self._limit.name,
+                    error=str(error) or "no answer in time",
+                )
+                return 0.0
+
+    async def _microseconds(self, subject: str) -> int:
+        """What the script answers."""
         arguments = (
             key_of(self._limit, subject),
             self._limit.calls,
             round(self._limit.window_seconds * 1e6),
         )
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                try:
-                    left = await self._redis.evalsha(_SHA, 1, *arguments)
-                except NoScriptError:
-                    left = await self._redis.eval(_SCRIPT, 1, *arguments)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            _UNCHECKED.labels(self._limit.name).inc()
-            log.warning(
-                "limit not checked", limit=self._limit.name, error=str(error) or "no answer in time"
-            )
-            return 0.0
-        return int(left) / 1e6
+            return int(await self._redis.evalsha(_SHA, 1, *arguments))
+        except NoScriptError:
+            return int(await self._redis.eval(_SCRIPT, 1, *arguments))
 
 
 def network_of(address: str) -> str:
