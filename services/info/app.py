@@ -14,6 +14,7 @@ from services.info.search import ItemSearch
 from services.info.service import InfoService, News, Recycling
 from services.info.settings import InfoSettings
 from services.info.store import NewsStore
+from services.info.sweeper import Sweeper
 from services.info.warmer import Warmer
 from services.runtime import database
 from services.runtime.component import Background, Component, GrpcService
@@ -54,6 +55,7 @@ async def build(context: ProcessContext) -> Component:
         background=(
             Background(name="news-feeds", run=warmer.run),
             Background(name="news-cache", run=cache.watch),
+            Background(name="news-sweeper", run=Sweeper(pool, warmer, settings).run),
         ),
         checks={"postgres": partial(database.check, pool)},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -119,6 +120,30 @@ class NewsStore:
             row = await connection.fetchrow(_UPSERT, *columns)
         fresh = len(articles) - row["known"]
         return Stored(row["inserted"], row["updated"], fresh - row["inserted"])
+
+
+async def delete_collected_before(
+    connection: asyncpg.Connection, before: datetime, limit: int
+) -> int:
+    """Delete up to `limit` articles that were collected before a time; how many they were.
+
+    No article is collected before it is published, so the index of the plain list finds them.
+    """
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _WRITERS)
+        return len(
+            await connection.fetch(
+                """
+                DELETE FROM news_articles WHERE id IN (
+                    SELECT id FROM news_articles
+                     WHERE published_at < $1 AND created_at < $1
+                     ORDER BY published_at, id LIMIT $2)
+                RETURNING 1
+                """,
+                before,
+                limit,
+            )
+        )
 
 
 def _page_of(feed: Feed) -> str:

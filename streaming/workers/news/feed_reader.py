@@ -28,10 +28,6 @@ _LINE_CHARACTERS: Final = 2_100
 _TAGS: Final = 30
 
 _ENTITY: Final = re.compile(rb"<!ENTITY", re.IGNORECASE)
-_UTF7: Final = re.compile(rb"utf[-_]?7|unicode[-_]1[-_]1", re.IGNORECASE)
-"""Writes any sign in other signs, so that a declaration of entities can't be seen in the bytes."""
-_DECLARATION_BYTES: Final = 1024
-"""At the start of a feed, where its encoding is named."""
 
 
 def main() -> None:
@@ -49,23 +45,30 @@ def main() -> None:
 def parse(feed: bytes, content_type: str, entries: int) -> dict[str, Any]:
     """The feed as plain data, or why it is refused."""
     bare = feed.replace(b"\0", b"")  # two-byte encodings look like one-byte ones without it
-    if _ENTITY.search(bare):
-        return {"refused": "entities", "detail": "the feed declares entities of its own"}
-    if _UTF7.search(bare[:_DECLARATION_BYTES] + content_type.encode()):
-        return {"refused": "entities", "detail": "the feed is in UTF-7, which can hide entities"}
     if not bare.lstrip(b"\xef\xbb\xbf\xfe\xff \t\r\n").startswith(b"<"):
         return {"refused": "not_a_feed", "detail": "the text does not begin as XML"}
     import feedparser  # after the limits are set
+    from feedparser.encodings import convert_to_utf8
 
+    notes: dict[str, Any] = {}
+    try:
+        text = convert_to_utf8({"content-type": content_type}, feed, notes)
+    except ValueError as error:  # an encoding's name may be one that Python has other uses for
+        return {"refused": "malformed", "detail": type(error).__name__}
+    # Some encodings write any sign in other signs (UTF-7, Python's own escapes): only in the text
+    # as the parser gets it a declaration can't hide.
+    if _ENTITY.search(text):
+        return {"refused": "entities", "detail": "the feed declares entities of its own"}
     parsed = feedparser.parse(
-        io.BytesIO(feed),  # bytes or text could be taken for a file's name
-        response_headers={"content-type": content_type},
+        io.BytesIO(text),  # bytes or text could be taken for a file's name
+        response_headers={"content-type": "application/xml; charset=utf-8"},
         sanitize_html=False,
         resolve_relative_uris=False,
     )
     if not parsed.entries:
         problem = parsed.get("bozo_exception")
-        if isinstance(problem, feedparser.NonXMLContentType) or not (problem or parsed.version):
+        stranger = isinstance(notes.get("bozo_exception"), feedparser.NonXMLContentType)
+        if stranger or not (problem or parsed.version):
             return {"refused": "not_a_feed", "detail": "neither RSS nor Atom"}
         if problem:
             return {"refused": "malformed", "detail": type(problem).__name__}

@@ -27,7 +27,8 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
 
-_HURRY: Final = """
+_END_TURN: Final = """
+-- A time of 0 deletes the key.
 -- KEYS  turn
 -- ARGV  1 who has it  2 milliseconds until somebody may have it again
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
@@ -45,20 +46,22 @@ class Ledger:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def take_turn(self, source: str, every_seconds: float) -> str | None:
-        """Begin a collection when none has begun within the last `every_seconds`; a token for
-        :meth:`hurry`, or None. The turn is not given back: that it has been taken is what keeps
-        the interval, across replicas and restarts.
+    async def take_turn(self, source: str, seconds: float) -> str | None:
+        """Begin a collection unless somebody has the turn; a token for :meth:`end_turn`, or None.
+
+        It is somebody else's after so many seconds, which must be more than a collection may take.
         """
         token = uuid.uuid4().hex
-        taken = await self._redis.set(
-            _turn(source), token, nx=True, px=max(1, int(every_seconds * 1000))
-        )
+        taken = await self._redis.set(_turn(source), token, nx=True, px=int(seconds * 1000) or 1)
         return token if taken else None
 
-    async def hurry(self, source: str, token: str, seconds: float) -> None:
-        """Let the next collection begin in so many seconds, as the one of `token` has failed."""
-        await self._run(_HURRY, _turn(source), token, max(1, int(seconds * 1000)))
+    async def end_turn(self, source: str, token: str, rest_seconds: float) -> None:
+        """Let the next collection begin in so many seconds, if the turn is still that of `token`.
+
+        The turn is not given back: that it has been taken is what keeps the interval, across
+        replicas and restarts.
+        """
+        await self._run(_END_TURN, _turn(source), token, max(0, int(rest_seconds * 1000)))
 
     async def take_calls(self, source: str, calls: int, per_day: int, now: datetime) -> bool:
         """Count calls to a provider, or False when the day's are used up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -22,6 +23,9 @@ LOOK_SECONDS: Final = 5.0
 
 RETRY_SECONDS: Final = 60.0
 """After a failed collection the next one begins this soon, when the interval is longer."""
+
+ENDING_SECONDS: Final = 30.0
+"""Added to the longest a collection may take: for cancelling it, and for telling Redis."""
 
 
 class Schedule:
@@ -45,10 +49,7 @@ class Schedule:
         log.info("collecting news", source=source.name, every_seconds=source.every_seconds)
         while True:
             try:
-                token = await self._ledger.take_turn(source.name, source.every_seconds)
-                if token is not None and not await self.collect(source):
-                    soon = min(RETRY_SECONDS, source.every_seconds)
-                    await self._ledger.hurry(source.name, token, soon)
+                await self._collect_in_turn(source)
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning(
                     "no news are collected: Redis is away",
@@ -56,6 +57,24 @@ class Schedule:
                     error=str(error) or type(error).__name__,
                 )
             await asyncio.sleep(min(LOOK_SECONDS, source.every_seconds / 4))
+
+    async def _collect_in_turn(self, source: Source) -> None:
+        """Collect when it is time and nobody else does.
+
+        The turn lasts as long as a collection may take, even where the interval is shorter, so that
+        two replicas never ask one source at once; at its end it is cut to what is left of the
+        interval. A replica that dies holds up the next one for a collection's time at the most.
+        """
+        longest = max(source.every_seconds, source.run_seconds + ENDING_SECONDS)
+        token = await self._ledger.take_turn(source.name, longest)
+        if token is None:
+            return
+        began = time.monotonic()
+        if await self.collect(source):
+            rest = source.every_seconds - (time.monotonic() - began)
+        else:
+            rest = min(RETRY_SECONDS, source.every_seconds)
+        await self._ledger.end_turn(source.name, token, rest)
 
     async def collect(self, source: Source) -> bool:
         """One collection; whether it was done. Redis' own failures are the caller's."""

@@ -12,6 +12,11 @@ import pytest
 from eco2.info.v1 import info_service_pb2 as pb
 
 from mesh.local.ephemeral import EphemeralParts
+from services.info.cache import FeedCache
+from services.info.settings import InfoSettings
+from services.info.store import NewsStore, delete_collected_before
+from services.info.sweeper import Sweeper
+from services.info.warmer import Warmer
 from tests.integration.backend import Refused
 from tests.integration.info.conftest import CALLER, NEWEST, Info, collected
 from tests.wait import until
@@ -247,6 +252,54 @@ async def test_articles_that_cannot_be_kept_are_refused(
     async with Refused("VALIDATION_FAILED"):
         await info.upsert([collected(1), collected(2, **changes)])
     assert ids(await info.news()) == []
+
+
+# -- retention ------------------------------------------------------------------------------------
+
+
+async def sweep(info: Info, settings: InfoSettings) -> None:
+    """One pass of the sweeper."""
+    cache = FeedCache(info.redis, seconds=60, articles=20)
+    sweeper = Sweeper(info.database, Warmer(NewsStore(info.database), cache), settings)
+    async with info.database.acquire() as connection:
+        await sweeper.sweep(connection)
+
+
+async def test_old_news_are_deleted_and_leave_the_cached_lists(info: Info) -> None:
+    await info.upsert([collected(number) for number in range(7)])
+    assert len((await info.news()).articles) == 7
+    await info.database.execute(
+        "UPDATE news_articles SET created_at = now() - interval '32 days' WHERE id <> ALL($1)",
+        [f"rss_{number:012x}" for number in (0, 6)],
+    )
+    await sweep(info, InfoSettings(news_keep_days=31, news_sweep_batch=2))
+    page = await info.news()
+    assert ids(page) == [f"rss_{number:012x}" for number in (0, 6)]
+    assert page.meta.total_cached == 2  # made anew
+
+
+async def test_news_are_deleted_by_when_they_were_collected(info: Info) -> None:
+    """Else a feed that shows old articles would bring each again after every pass."""
+    await info.upsert([collected(1, published_at=datetime(2001, 1, 1, tzinfo=UTC))])
+    await sweep(info, InfoSettings(news_keep_days=1))
+    assert len((await info.news()).articles) == 1
+
+
+async def test_news_are_kept_for_ever_when_told_so(info: Info) -> None:
+    await info.upsert([collected(1)])
+    await info.database.execute("UPDATE news_articles SET created_at = '2001-01-01'")
+    await sweep(info, InfoSettings(news_keep_days=0))
+    assert len((await info.news()).articles) == 1
+
+
+async def test_one_transaction_deletes_so_many_articles_at_the_most(info: Info) -> None:
+    await info.upsert([collected(number) for number in range(5)])
+    await info.database.execute("UPDATE news_articles SET created_at = published_at")
+    async with info.database.acquire() as connection:
+        deleted = [
+            await delete_collected_before(connection, datetime.now(UTC), 2) for _ in range(4)
+        ]
+    assert deleted == [2, 2, 1, 0]
 
 
 async def test_storing_is_not_for_users(info: Info) -> None:

@@ -276,6 +276,65 @@ async def test_replicas_take_turns(newsroom: Newsroom, internet: Internet) -> No
         assert again is None  # a worker that restarts does not collect once more
 
 
+async def test_two_replicas_never_collect_a_source_at_once(
+    newsroom: Newsroom, internet: Internet
+) -> None:
+    """Though a collection takes longer than the interval."""
+    running = most = done = refused = 0
+    go_on = asyncio.Event()
+
+    async def slow(_: web.Request) -> web.StreamResponse:
+        nonlocal running, most, done
+        running += 1
+        most = max(most, running)
+        await go_on.wait()
+        running -= 1
+        done += 1
+        return web.Response(text=feed("https://b.kr/1"), content_type="text/xml")
+
+    class Watched(Ledger):
+        async def take_turn(self, source: str, seconds: float) -> str | None:
+            nonlocal refused
+            token = await super().take_turn(source, seconds)
+            refused += token is None
+            return token
+
+    internet.pages["/slow"] = slow
+    async with newsroom.working(
+        NEWS_FEEDS=internet.url("/slow"), NEWS_THUMBNAILS="false", NEWS_RSS_SECONDS="0.05"
+    ) as context:
+        tasks = [
+            asyncio.create_task(
+                Schedule(
+                    await sources(context), await collecting(context), Watched(context.redis())
+                ).run()
+            )
+            for _ in range(2)
+        ]
+        # A replica looks four times an interval: ten intervals have passed, and the first runs on.
+        await until(lambda: refused >= 40)
+        assert (running, done) == (1, 0)
+        go_on.set()
+        await until(lambda: done >= 4)  # they go on in turns, without waiting for the turn to end
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert most == 1
+
+
+async def test_only_who_has_the_turn_may_end_it(newsroom: Newsroom) -> None:
+    ledger = Ledger(newsroom.info.redis())
+    first = await ledger.take_turn("rss", 600)
+    assert first is not None
+    await ledger.end_turn("rss", "somebody", 0)
+    assert await ledger.take_turn("rss", 600) is None
+    await ledger.end_turn("rss", first, 0)
+    second = await ledger.take_turn("rss", 600)
+    assert second is not None
+    await ledger.end_turn("rss", first, 0)  # woke up late
+    assert await ledger.take_turn("rss", 600) is None
+
+
 async def test_a_failed_collection_is_taken_up_sooner(
     newsroom: Newsroom, internet: Internet
 ) -> None:

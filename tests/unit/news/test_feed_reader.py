@@ -66,13 +66,12 @@ def test_atom() -> None:
     ("feed", "reason"),
     [
         (BOMB.encode(), "entities"),
-        (BOMB.encode("utf-16"), "entities"),
+        (BOMB.encode("utf-16"), "malformed"),  # text/xml without a charset is ASCII (RFC 3023)
         (BOMB.replace("<!ENTITY", "<!entity").encode(), "entities"),
         (
             b'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><rss><channel>&x;</channel></rss>',
             "entities",
         ),
-        (BOMB.replace("?>", ' encoding="utf-7"?>').replace("<!", "+ADwAIQ-").encode(), "entities"),
         (b"", "not_a_feed"),
         (b"/etc/passwd", "not_a_feed"),
         (b"http://127.0.0.1/", "not_a_feed"),
@@ -87,10 +86,29 @@ def test_what_is_no_feed_is_refused_with_a_reason(feed: bytes, reason: str) -> N
     assert parse(feed, "text/xml", 30)["refused"] == reason
 
 
-def test_an_encoding_that_hides_entities_is_refused_however_it_is_named() -> None:
-    hidden = BOMB.replace("<!", "+ADwAIQ-").encode()
-    for named in ("utf-7", "UTF7", "unicode-1-1-utf-7"):
-        assert parse(hidden, f"text/xml; charset={named}", 30)["refused"] == "entities"
+@pytest.mark.parametrize(
+    ("encoding", "hidden"),
+    [
+        ("utf-16", "<!"),
+        *((name, "+ADwAIQ-") for name in ("utf-7", "UTF7", "u7", "utf 7", "unicode-1-1-utf-7")),
+        ("unicode_escape", r"\x3c!"),
+        ("raw-unicode-escape", r"\u003c!"),
+    ],
+)
+def test_no_encoding_hides_a_declaration_of_entities(encoding: str, hidden: str) -> None:
+    bomb = BOMB.replace("<!", hidden)
+    written = "utf-16" if encoding == "utf-16" else "ascii"
+    sent = bomb.encode(written)
+    assert parse(sent, f"text/xml; charset={encoding}", 30)["refused"] == "entities"
+    named = bomb.replace("?>", f' encoding="{encoding}"?>', 1).encode(written)
+    assert parse(named, "application/xml", 30)["refused"] == "entities"
+
+
+@pytest.mark.parametrize("encoding", ["idna", "undefined", "punycode", "rot13", "a\0b", "가"])
+def test_encodings_that_are_none_are_answered(encoding: str) -> None:
+    feed = ATOM.encode()
+    answer = parse(feed, f"application/xml; charset={encoding}", 30)
+    assert answer.get("refused") == "malformed" or answer["title"] == "Atom"
 
 
 def test_an_unfinished_feed_gives_what_it_has() -> None:
