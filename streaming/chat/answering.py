@@ -194,7 +194,9 @@ class Answering:
 
     async def _branch(self, route: Route) -> BranchResult | None:
         async with self._step(route.branch):
-            return await self._means.tools.run(route.branch, self._context(route.question))
+            return await self._means.tools.run(
+                route.branch, self._context(route.question), own=route.own
+            )
 
     async def _look_elsewhere(self) -> None:
         """Search the web when the rule documents have nothing that fits."""

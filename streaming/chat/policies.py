@@ -1,4 +1,7 @@
-"""How long a branch may take, how often it is tried, and what its failure means (domain.md (i))."""
+"""How long a branch may take, how often it is tried, and what its failure means (domain.md (i)).
+
+How the services that branches ask over HTTP are called: :mod:`streaming.chat.external.policies`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ class FailMode(StrEnum):
     """What a turn does when a branch has failed for good, or is held off by its breaker."""
 
     OPEN = "open"
-    """Goes on without it: it only enriches."""
+    """Goes on without it where it only enriches; where it answers the question, as ``fallback``."""
     FALLBACK = "fallback"
     """Goes on with what :meth:`~streaming.chat.branch.Branch.unavailable` says."""
     CLOSE = "close"

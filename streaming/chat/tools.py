@@ -64,9 +64,12 @@ class Tools:
         """The branches there are."""
         return frozenset(self._branches)
 
-    async def run(self, name: str, context: TurnContext) -> BranchResult | None:
+    async def run(
+        self, name: str, context: TurnContext, *, own: bool = False
+    ) -> BranchResult | None:
         """What a branch found, or what its failure leaves: None when the turn goes on without it.
 
+        `own`: whether it answers the question, so that its failure can't be passed over in silence.
         Raises :class:`BranchClosed` when the turn can't. KeyError for an unknown branch.
         """
         policy, breaker = self._policies[name], self._breakers[name]
@@ -106,7 +109,7 @@ class Tools:
         log.warning("a branch failed", branch=name, outcome=outcome, then=policy.fail)
         if policy.fail is FailMode.CLOSE:
             raise BranchClosed(name)
-        if policy.fail is FailMode.FALLBACK:
+        if own or policy.fail is FailMode.FALLBACK:
             return self._branches[name].unavailable(context)
         return None
 

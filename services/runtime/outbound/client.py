@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -118,11 +118,13 @@ class Outbound:
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
         truncate: bool = False,
+        check: Callable[[Answer], object] | None = None,
     ) -> Answer:
         """What a GET answers, from the cache while that is fresh.
 
         A body above `max_bytes` (the policy's when not given) is OutboundInvalid, or with
-        `truncate` cut there.
+        `truncate` cut there. `check` raises an OutboundError for an answer that is a failure in
+        spite of its status: it is handled as one, and not kept.
         """
         limit = self.policy.max_bytes if max_bytes is None else max_bytes
         key = (url, tuple(sorted((params or {}).items())), limit, truncate)
@@ -132,7 +134,7 @@ class Outbound:
             return kept
         target = _target(url, params)
         answer = await self._patiently(
-            _Request("GET", target, dict(headers or {}), None, limit, truncate), repeat=True
+            _Request("GET", target, dict(headers or {}), None, limit, truncate, check), repeat=True
         )
         self._cache.put(key, answer, time.monotonic())
         return answer
@@ -181,6 +183,8 @@ class Outbound:
         outcome = "abandoned"
         try:
             answer = await self._attempt(request)
+            if request.check is not None:
+                request.check(answer)
             outcome = "answered"
             return answer
         except OutboundUnavailable:
@@ -269,6 +273,7 @@ class _Request:
     body: bytes | None
     max_bytes: int
     truncate: bool
+    check: Callable[[Answer], object] | None = None
 
 
 def _target(url: str, params: Mapping[str, str] | None = None) -> URL:

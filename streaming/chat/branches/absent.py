@@ -9,7 +9,6 @@ from streaming.chat.branch import BranchResult
 from streaming.chat.turn import TurnContext
 
 ANSWERS: Final[Mapping[str, str]] = {
-    "weather": "지금은 날씨를 알려 드릴 수 없어요. 기상청 날씨누리에서 확인해 주세요.",
     "web_search": "지금은 인터넷에서 찾아볼 수 없어요. 배출 방법은 바로 알려 드릴 수 있어요!",
     "image_generation": "지금은 그림을 그려 드릴 수 없어요. 배출 방법은 글로 알려 드릴게요!",
 }

@@ -19,6 +19,9 @@ from streaming.chat.branches.location import Location
 from streaming.chat.branches.nearby import Nearby
 from streaming.chat.branches.recyclable_price import RecyclablePrice
 from streaming.chat.branches.waste_rag import WasteRag
+from streaming.chat.branches.weather import WeatherBranch
+from streaming.chat.external import kma
+from streaming.chat.external.settings import ToolSettings
 from streaming.knowledge import Knowledge
 from streaming.model.models import Models
 
@@ -31,6 +34,7 @@ async def build_branches(
     Which intent runs which branches stands in :mod:`streaming.chat.routing`. What a branch opens
     comes from `context` (channels, HTTP sessions), which closes it.
     """
+    settings = context.settings(ToolSettings)
     nearby = Nearby(LocationServiceStub(context.channel("location")))
     branches: tuple[Branch, ...] = (
         await asyncio.to_thread(WasteRag, knowledge),
@@ -39,6 +43,7 @@ async def build_branches(
         CharacterBranch(CharacterServiceStub(context.channel("character"))),
         Location(nearby),
         CollectionPoint(nearby),
+        WeatherBranch(await kma.connect(context, settings)),
         General(),
         *(Absent(name) for name in ANSWERS),
     )

@@ -1,10 +1,13 @@
-"""Taking values out of documents of others: what is not as expected is not there."""
+"""Taking values out of documents of others: what is not as expected is not there. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+NO_VALUE: Final = frozenset({"", "없음", "해당없음", "해당 없음", "정보없음", "-", "null"})
+"""How the data sets write that they have nothing to say."""
 
 
 def members(value: Any, *path: str) -> Any:
@@ -24,18 +27,20 @@ def rows(value: Any) -> list[Mapping[str, Any]]:
 
 
 def text(row: Mapping[str, Any], name: str) -> str:
-    """A text or number as text; empty when it is missing, ``없음`` or something else."""
+    """A text or number as text; empty when it is missing, says that it is, or something else."""
     value = row.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    told = str(value).strip()
-    return "" if told in ("없음", "해당없음", "-") else told
+    told = " ".join(str(value).split())
+    return "" if told in NO_VALUE else told
 
 
 def number(value: Any) -> float | None:
-    """A finite number; None for anything else."""
+    """A finite number, also one written as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (ValueError, OverflowError):
         return None
     return found if math.isfinite(found) else None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -17,6 +16,7 @@ from aiohttp import web
 from services.runtime.context import ProcessContext
 from services.runtime.outbound import (
     AddressForbiddenError,
+    Answer,
     Outbound,
     OutboundInvalid,
     OutboundRefused,
@@ -24,44 +24,16 @@ from services.runtime.outbound import (
     Policy,
     client,
 )
-from services.runtime.ports import HOST
 from services.runtime.settings import RuntimeSettings
+from tests.stranger import Stranger, always, first, listening, never
 from tests.wait import until
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass
-class Stranger:
-    """A server that answers as a test says, and remembers what it was asked."""
-
-    answer: Handler | None = None
-    asked: list[web.Request] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.port}/v1/things"
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request)
-        assert self.answer is not None
-        return await self.answer(request)
 
 
 @pytest.fixture
 async def stranger() -> AsyncIterator[Stranger]:
-    """The server, on a free port."""
-    made = Stranger()
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", made.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, HOST, 0)
-    await site.start()
-    made.port = runner.addresses[0][1]
-    yield made
-    await runner.cleanup()
+    """The server."""
+    async with listening() as made:
+        yield made
 
 
 @asynccontextmanager
@@ -73,24 +45,6 @@ async def calling(**rules: Any) -> AsyncIterator[Outbound]:
         yield await client(context, Policy(**{**usual, **rules}))
     finally:
         await context.close()
-
-
-def always(status: int = 200, body: bytes = b'{"ok":true}', **headers: str) -> Handler:
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(status=status, body=body, headers=sent)
-
-    return answer
-
-
-def first(*statuses: int, then: Handler) -> Handler:
-    left = list(statuses)
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        return web.Response(status=left.pop(0)) if left else await then(request)
-
-    return answer
 
 
 async def test_a_read_is_repeated_after_a_passing_failure(stranger: Stranger) -> None:
@@ -130,10 +84,6 @@ async def test_a_short_retry_after_is_waited_out_and_a_long_one_is_not(stranger:
 async def test_a_server_that_never_answers_costs_the_time_out_and_no_more(
     stranger: Stranger,
 ) -> None:
-    async def never(_: web.Request) -> web.StreamResponse:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     stranger.answer = never
     async with calling(attempts=2, timeout_seconds=0.1) as http:
         with pytest.raises(OutboundUnavailable, match=r"within 0\.1 s"):
@@ -222,6 +172,30 @@ async def test_good_answers_are_used_again_and_bad_ones_are_not(stranger: Strang
             await http.get(stranger.url, params={"page": "1"})
         await http.get(stranger.url, params={"page": "2"})
     assert len(stranger.asked) == 3
+
+
+async def test_a_failure_with_a_good_status_is_neither_kept_nor_counted_as_an_answer(
+    stranger: Stranger,
+) -> None:
+    def check(answer: Answer) -> None:
+        if b"busy" in answer.body:
+            raise OutboundUnavailable("busy")
+
+    stranger.answer = always(body=b"busy")
+    rules = {"cache_seconds": 60, "breaker_failures": 4, "breaker_open_seconds": 600}
+    async with calling(attempts=2, **rules) as http:
+        for _ in range(2):
+            with pytest.raises(OutboundUnavailable, match="busy"):
+                await http.get(stranger.url, check=check)
+        assert len(stranger.asked) == 4
+        with pytest.raises(OutboundUnavailable, match="left alone"):
+            await http.get(stranger.url, check=check)
+    async with calling(attempts=2, **rules) as http:
+        stranger.answer = always(body=b"fine")
+        asked = len(stranger.asked)
+        for _ in range(2):
+            assert (await http.get(stranger.url, check=check)).body == b"fine"
+        assert len(stranger.asked) == asked + 1
 
 
 async def test_strangers_urls_lead_to_public_addresses_only(stranger: Stranger) -> None:
