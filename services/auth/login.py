@@ -126,14 +126,14 @@ class LoginHandlers:
             log.warning(
                 "sign-in failed", provider=provider, error=failed.failure, reason=failed.detail
             )
-            outcome, status = str(failed.failure), 307
+            outcome = str(failed.failure)
             location = origins.login_page(origin, outcome)
+            reply.other_status(307)
         else:
-            outcome, status, location = "signed_in", 302, origins.home(origin)
+            outcome, location = "signed_in", origins.home(origin)
             for cookie in cookies.session_cookies(issued, datetime.now(UTC), self._cookie_domain):
                 reply.header("set-cookie", cookie)
         _LOGINS.labels(provider, outcome).inc()
-        reply.status(status)
         reply.header("location", location)
         cookie_name = login_state.cookie_name(request.state)
         if headers.cookie(cookie_name):

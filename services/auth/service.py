@@ -82,7 +82,6 @@ class AuthService(grpc_pb.AuthServiceServicer):
                 ErrorReason.ERROR_REASON_REFRESH_TOKEN_REQUIRED, "no refresh token was sent"
             )
         issued = await self._sessions.refresh(token, headers.visitor())
-        reply.status(201)
         for cookie in cookies.session_cookies(
             issued, self._sessions.now(), self._settings.cookie_domain
         ):

@@ -20,7 +20,7 @@ from services.chat.state import Status
 from services.chat.store import ChatStore
 from services.chat.submission import Intake
 from services.chat.waiting import Waits
-from services.runtime import idempotency, identity, reply
+from services.runtime import idempotency, identity
 from services.runtime.limits import RateLimiter
 from services.runtime.outbox import Outbox
 from streaming.progress.endings import Endings
@@ -85,7 +85,6 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
         await self._creates.check(str(user_id))
         title = text.storable(request.title)
         chat = await self._chats.create(user_id, None if text.is_blank(title) else title)
-        reply.status(201)
         return pb.CreateChatResponse(
             id=str(chat.chat_id),
             title=chat.title,
@@ -118,7 +117,6 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
             raise refusals.invalid("title", "must not be blank")
         if not await self._chats.rename(uuid.UUID(request.chat_id), _caller(), title):
             raise refusals.chat_not_found(request.chat_id)
-        reply.status(204)
         return empty_pb2.Empty()
 
     async def DeleteChat(self, request: pb.DeleteChatRequest, context: Context) -> empty_pb2.Empty:
@@ -129,7 +127,6 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
         if cancelled:
             metrics.ENDED.labels(Status.CANCELLED, "").inc(len(cancelled))
             await self._endings.publish(cancelled, translate.CANCELLED_MESSAGE)
-        reply.status(204)
         return empty_pb2.Empty()
 
     async def SendMessage(
@@ -161,7 +158,6 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
         user_id = _caller()
         await self._messages.check(str(user_id))
         turn = await self._asking.ask(request, user_id)
-        reply.status(201)
         return translate.asked(turn)
 
     async def GetTurn(self, request: pb.GetTurnRequest, context: Context) -> pb.GetTurnResponse:

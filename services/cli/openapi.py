@@ -238,7 +238,7 @@ def _success(source: Source, schemas: Schemas, route: Route, response: str) -> J
     if overlaid is not None:
         return deepcopy(overlaid)
     if response == "google.protobuf.Empty":
-        return {"204": {"description": "Done."}}
+        return {str(route.success_status or 200): {"description": "Done."}}
     schema = schemas.reference(response, "response")
     if route.array:
         schema, _ = schemas.field(response, route.array, "response")

@@ -74,7 +74,10 @@ class Route:
     """Templates of GET paths that serve the same stream as server-sent events."""
 
     success_status: int = 0
-    """HTTP status of a success; 0 for 200, or 204 where nothing is returned."""
+    """HTTP status of a success; 0 for 200."""
+
+    other_statuses: tuple[int, ...] = ()
+    """HTTP statuses that an answer may have instead."""
 
     array: str = ""
     """Field whose array is the whole body over HTTP; empty where the body is an object. It is
@@ -202,6 +205,7 @@ def _routes_of(
             streaming=method.server_streaming,
             sse_paths=tuple(option[options_pb2.event_stream].paths),
             success_status=option[options_pb2.success_status],
+            other_statuses=tuple(option[options_pb2.other_statuses]),
             array=array,
         )
 

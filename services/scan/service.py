@@ -96,7 +96,7 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
         if job.status.is_terminal:
             text = translate.ended_document(job)
         else:
-            reply.status(202)
+            reply.other_status(202)
             reply.header("retry-after", str(RETRY_AFTER_SECONDS))
             text = document.pending(*await self._progress(str(job.job_id)))
         return httpbody_pb2.HttpBody(content_type="application/json", data=text.encode())
@@ -135,7 +135,6 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
             job = await self._owned(request.job_id)
             if job.status is not Status.CANCELLED:
                 raise refusals.job_finished(request.job_id, job.status)
-        reply.status(204)
         return empty_pb2.Empty()
 
     async def SubmitCorrection(

@@ -15,7 +15,7 @@ from eco2.users.v1 import users_service_pb2 as pb
 from eco2.users.v1 import users_service_pb2_grpc as grpc_pb
 from google.protobuf import empty_pb2
 
-from services.runtime import identity, paging, refusals, reply
+from services.runtime import identity, paging, refusals
 from services.runtime.cursor import Cursor
 from services.runtime.errors import DomainError
 from services.runtime.outbox import Entry
@@ -90,7 +90,6 @@ class UsersService(grpc_pb.UsersServiceServicer):
         if entries is None:
             raise _no_such_user()
         await self._publish(entries)
-        reply.status(204)
         return empty_pb2.Empty()
 
     async def GetMyPoints(

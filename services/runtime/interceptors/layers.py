@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 
 from services.runtime import reply
-from services.runtime.interceptors.method import Call, Layer, method_of
+from services.runtime.interceptors.method import Call, Layer, Method, method_of
 from services.runtime.interceptors.validation import lenient
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ class Layers:
         """The handler of the method ``/package.Service/Method`` with the layers around it."""
         if handler.request_streaming:
             raise NotImplementedError(f"{path}: client streaming is not served")
+        method = method_of(path)
         call = (
             _streaming_call(cast(Any, handler.unary_stream))
             if handler.response_streaming
-            else _unary_call(cast(Any, handler.unary_unary))
+            else _unary_call(method, cast(Any, handler.unary_unary))
         )
-        method = method_of(path)
         for layer in reversed(self._layers):
             call = layer(method, call)
         read = handler.request_deserializer
@@ -73,9 +73,11 @@ class _LayeredServer:
         )
 
 
-def _unary_call(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Call:
+def _unary_call(method: Method, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Call:
+    success, others = method.success_status, method.other_statuses
+
     async def call(request: Any, context: Any) -> Any:
-        reply.begin()
+        reply.begin(success, others)
         response = await behaviour(request, context)
         await reply.send(context)
         return response
@@ -85,7 +87,6 @@ def _unary_call(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Call:
 
 def _streaming_call(behaviour: Callable[[Any, Any], AsyncIterator[Any]]) -> Call:
     async def call(request: Any, context: Any) -> None:
-        reply.begin()
         stream = behaviour(request, context)
         try:
             async for message in stream:

@@ -28,6 +28,10 @@ class Method:
     streaming: bool
     request: Descriptor | None
     """Type of the request; None for methods that are in no descriptor."""
+    success_status: int = 0
+    """HTTP status of a success at the edge; 0 for 200."""
+    other_statuses: frozenset[int] = frozenset()
+    """HTTP statuses that a servicer may choose instead."""
 
 
 Call = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Any]]
@@ -58,4 +62,6 @@ def method_of(path: str) -> Method:
         timeout_seconds=options.Extensions[options_pb2.timeout_ms] / 1000,
         streaming=descriptor.server_streaming,
         request=descriptor.input_type,
+        success_status=options.Extensions[options_pb2.success_status],
+        other_statuses=frozenset(options.Extensions[options_pb2.other_statuses]),
     )

@@ -115,6 +115,7 @@ ACCESS_FIELD_NUMBER: _builtins.int
 TIMEOUT_MS_FIELD_NUMBER: _builtins.int
 EVENT_STREAM_FIELD_NUMBER: _builtins.int
 SUCCESS_STATUS_FIELD_NUMBER: _builtins.int
+OTHER_STATUSES_FIELD_NUMBER: _builtins.int
 ERROR_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access.ValueType]
 """Who may call the method."""
@@ -123,8 +124,10 @@ timeout_ms: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOpti
 event_stream: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___EventStream]
 """Server-sent-events paths that serve the same stream to browsers."""
 success_status: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.int]
-"""HTTP status of a success at the edge; 0 for 200, or 204 where nothing is returned. The servicer
-sends it (x-http-status); here it is for the documentation and its tests.
+"""HTTP status of a success at the edge; 0 for 200. The server sends it (x-http-status) with every
+answer of the method.
 """
+other_statuses: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _containers.RepeatedScalarFieldContainer[_builtins.int]]
+"""Statuses that an answer of the method may have instead, when its servicer says so."""
 error: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___ErrorMeaning]
 """Meaning of an error reason."""
