@@ -15,7 +15,7 @@ from streaming.knowledge.models import Major, Middle, RuleDocument, TagGroups, T
 FIXED_VARIABLES = frozenset({"taxonomy", "tags"})
 """What a system prompt may ask for; known at load."""
 
-REQUIRED_PROMPTS = ("vision", "answer", "intent", "reply", "summary", "grade")
+REQUIRED_PROMPTS = ("vision", "answer", "intent", "reply", "summary", "grade", "search", "draw")
 
 
 def document_id(major: Major, middle: Middle) -> str:

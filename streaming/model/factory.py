@@ -9,8 +9,10 @@ from streaming.knowledge import Knowledge
 from streaming.model.guard import Guard
 from streaming.model.models import Models, Server
 from streaming.model.openai import OpenAIProvider
+from streaming.model.openai_tools import OpenAITools
 from streaming.model.prices import price_of
 from streaming.model.settings import GEMINI_MODELS, Api, ModelSettings, Provider
+from streaming.model.tools import Toolbox
 
 OFFLINE_CONCURRENCY: Final = 4
 """Photos the offline reader works on at once; each keeps a core busy."""
@@ -34,6 +36,8 @@ def build_models(settings: ModelSettings, knowledge: Knowledge) -> Models:
 
 def _openai(settings: ModelSettings, knowledge: Knowledge) -> Server:
     provider = OpenAIProvider(knowledge, settings)
+    price = partial(price_of, settings=settings)
+    tools = Toolbox(provider.name, OpenAITools(provider, knowledge, settings), settings, price)
     return Server(
         provider=provider,
         guard=Guard(provider.name, settings),
@@ -41,8 +45,10 @@ def _openai(settings: ModelSettings, knowledge: Knowledge) -> Server:
         default=True,
         named=provider.named,
         names=settings.served_names,
-        price=partial(price_of, settings=settings),
+        price=price,
         talks=lambda model: provider.named(model).chat if model else provider.chat,
+        searcher=tools if settings.searches else None,
+        painter=tools if settings.draws else None,
     )
 
 

@@ -47,10 +47,19 @@ class Guard:
     """One server's limiter and circuit breaker, shared by all calls of this process."""
 
     def __init__(
-        self, name: str, settings: ModelSettings, *, concurrency: int | None = None
+        self,
+        name: str,
+        settings: ModelSettings,
+        *,
+        concurrency: int | None = None,
+        attempts: int | None = None,
+        kind: str = "",
     ) -> None:
+        """With a `kind`, a guard of those calls alone: their failures and their quota say nothing
+        of the server's other calls. `attempts` instead of the settings'.
+        """
         self.name = name
-        self._attempts = settings.model_call_attempts
+        self._attempts = attempts or settings.model_call_attempts
         self._limiter = Limiter(
             concurrency=concurrency or settings.model_concurrency,
             per_minute=settings.model_requests_per_minute,
@@ -61,9 +70,10 @@ class Guard:
             open_seconds=settings.model_breaker_open_seconds,
             open_max_seconds=settings.model_breaker_open_max_seconds,
         )
-        self._waiting = metrics.WAITING.labels(name)
-        self._in_flight = metrics.IN_FLIGHT.labels(name)
-        metrics.watch_breaker(name, self._breaker)
+        shown = f"{name}:{kind}" if kind else name
+        self._waiting = metrics.WAITING.labels(shown)
+        self._in_flight = metrics.IN_FLIGHT.labels(shown)
+        metrics.watch_breaker(shown, self._breaker)
 
     @property
     def is_holding_off(self) -> bool:

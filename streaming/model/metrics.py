@@ -29,6 +29,7 @@ TOKENS: Final = Counter(
 COST: Final = Counter("model_cost_usd_total", "Cost at list prices.", ["provider", "model"])
 
 WAITING: Final = Gauge("model_waiting", "Calls waiting for leave to start.", ["provider"])
+"""`provider` of this and the next two: the server, or ``server:kind`` for calls guarded apart."""
 
 IN_FLIGHT: Final = Gauge("model_in_flight", "Calls running.", ["provider"])
 

@@ -22,6 +22,7 @@ from streaming.model.provider import (
     Usage,
     Vision,
 )
+from streaming.model.tools import Painter, Searcher
 
 if TYPE_CHECKING:
     from streaming.knowledge import RuleDocument
@@ -62,6 +63,10 @@ class Server:
     price: Callable[[str], Price | None] = lambda _: None
     talks: Callable[[str], ChatProvider] | None = None
     """The chat calls for a model name; None for a provider that can't talk."""
+    searcher: Searcher | None = None
+    """None when it does not search the web."""
+    painter: Painter | None = None
+    """None when it does not draw."""
 
     def asking_for(self, model: str) -> ModelProvider:
         """The provider for a job that wants `model`."""
@@ -133,6 +138,16 @@ class Models:
     def name(self) -> str:
         """Name of the default provider."""
         return self._default.provider.name
+
+    @property
+    def searcher(self) -> Searcher | None:
+        """Who searches the web, whatever model a user wants; None when nobody does."""
+        return self._default.searcher
+
+    @property
+    def painter(self) -> Painter | None:
+        """Who draws; None when nobody does."""
+        return self._default.painter
 
     def server_for(self, model: str) -> Server:
         """The server that has a model, or the default one."""

@@ -31,6 +31,7 @@ from streaming.model.provider import (
     ModelError,
     ModelOutputInvalid,
     ModelRateLimited,
+    ModelRefused,
     ModelRejected,
     ModelTimeout,
     ModelUnavailable,
@@ -52,6 +53,16 @@ MAX_RETRY_AFTER: Final = 60.0
 
 _REFUSED: Final = frozenset({400, 413, 415, 422})
 """Statuses that say something about the request; any other error is the server's or ours."""
+
+_POLICY: Final = frozenset(
+    {
+        "moderation_blocked",
+        "image_generation_user_error",
+        "content_policy_violation",
+        "content_filter",
+    }
+)
+"""Codes and types of such an error that say it is the server's policy which forbids it."""
 
 
 class OpenAIProvider:
@@ -93,15 +104,16 @@ class OpenAIProvider:
             # waiting for a free connection is the limiter's business
             pool=None,
         )
-        self._http = DefaultAioHttpClient(timeout=timeout)
+        self.http = DefaultAioHttpClient(timeout=timeout)
         self._client = AsyncOpenAI(
             api_key=api_key or settings.openai_api_key.get_secret_value(),
             base_url=base_url or settings.openai_base_url,
             max_retries=0,
             timeout=timeout,
-            http_client=self._http,
+            http_client=self.http,
         )
-        self.url = str(self._client.base_url).rstrip("/") + self.dialect.path
+        self.base_url = str(self._client.base_url).rstrip("/")
+        self.url = self.base_url + self.dialect.path
         self.headers = {
             name: value
             for name, value in self._client.default_headers.items()
@@ -187,11 +199,11 @@ class OpenAIProvider:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._call_seconds):
-                response = await self._http.post(self.url, content=body, headers=self.headers)
+                response = await self.http.post(self.url, content=body, headers=self.headers)
         except TimeoutError:
             raise ModelTimeout(f"no answer within {self._call_seconds:g} s") from None
         except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
-            if _timed_out_reading(error):
+            if timed_out_reading(error):
                 raise ModelTimeout("no answer in time") from error
             raise ModelUnavailable("not reachable") from error
         if response.status_code != HTTPStatus.OK:
@@ -217,7 +229,7 @@ class OpenAIProvider:
             seconds = pause(header("retry-after-ms"), header("retry-after"), time.time())
             return ModelRateLimited(f"429 ({code})", retry_after_seconds=seconds)
         if status in _REFUSED:
-            return ModelRejected(f"{status} ({code})")
+            return (ModelRefused if code in _POLICY else ModelRejected)(f"{status} ({code})")
         seconds = pause(header("retry-after-ms"), header("retry-after"), time.time(), default=0)
         return ModelUnavailable(f"{status} ({code})", retry_after_seconds=seconds or None)
 
@@ -256,17 +268,17 @@ def _data_url(image: Image) -> str:
 
 
 def _code(body: bytes) -> str:
-    """The code in an error's body: ``{"error": {"code": …}}``."""
+    """The code in an error's body, else its type: ``{"error": {"code": …, "type": …}}``."""
     try:
         document = json.loads(body)
     except ValueError:
         return "no code"
     error = document.get("error") if isinstance(document, dict) else None
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, str) and code else "no code"
+    told = (error.get("code"), error.get("type")) if isinstance(error, dict) else ()
+    return next((code for code in told if isinstance(code, str) and code), "no code")
 
 
-def _timed_out_reading(error: BaseException) -> bool:
+def timed_out_reading(error: BaseException) -> bool:
     """Whether the server was reached and kept silent: the transport calls a refused connection a
     time-out as well.
     """

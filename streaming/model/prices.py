@@ -18,6 +18,9 @@ class Price:
     input: float
     cached: float
     output: float
+    search: float = 0.01
+    """USD of one search of the web. OpenAI: 10 USD a thousand, what was found being charged as
+    input beside it (https://developers.openai.com/api/docs/pricing)."""
 
     def cost(self, usage: Usage) -> float:
         """USD of one call."""
@@ -26,7 +29,7 @@ class Price:
             fresh * self.input
             + usage.cached_input_tokens * self.cached
             + usage.output_tokens * self.output
-        ) / _MILLION
+        ) / _MILLION + usage.searches * self.search
 
 
 LIST_PRICES: Final = {
@@ -37,6 +40,11 @@ LIST_PRICES: Final = {
     "gpt-5": Price(1.25, 0.125, 10.0),
     "gpt-5-pro": Price(15.0, 15.0, 120.0),
     "gpt-5-mini": Price(0.25, 0.025, 2.0),
+    # pictures: text in, pixels out; as of September 2026
+    "gpt-image-2.5-flare": Price(5.0, 1.25, 30.0),
+    "gpt-image-2.5-sunburst": Price(5.0, 1.25, 30.0),
+    "gpt-image-2": Price(5.0, 1.25, 30.0),
+    "gpt-image-1": Price(5.0, 1.25, 40.0),
     # https://ai.google.dev/pricing, prompts up to 200k tokens, as of December 2025
     "gemini-2.5-pro": Price(1.25, 0.125, 10.0),
     "gemini-2.5-flash": Price(0.30, 0.03, 2.50),

@@ -23,6 +23,9 @@ class Usage:
     cached_input_tokens: int = 0
     """Part of ``input_tokens`` the provider charges as cached."""
 
+    searches: int = 0
+    """Searches of the web, which the provider charges by the piece."""
+
     latency_seconds: float = 0.0
     """Wall time of the call, the transport's own retries included."""
 
@@ -32,6 +35,7 @@ class Usage:
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
+            searches=self.searches + other.searches,
             latency_seconds=self.latency_seconds + other.latency_seconds,
         )
 
@@ -149,3 +153,7 @@ class ModelRejected(ModelError):  # noqa: N818 - says what happened to the model
     """The input is refused: not an image, too large, against policy, or a request it can't take."""
 
     retryable = False
+
+
+class ModelRefused(ModelRejected):
+    """The provider won't do what was asked: its policy forbids it."""

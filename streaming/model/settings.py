@@ -47,6 +47,15 @@ class Api(StrEnum):
     CHAT = "chat"
 
 
+class Switch(StrEnum):
+    """Whether a server is asked for something not every server has."""
+
+    AUTO = "auto"
+    """Yes with OpenAI itself, no with any other server."""
+    ON = "on"
+    OFF = "off"
+
+
 class ImageMode(StrEnum):
     """How the model gets the photo."""
 
@@ -110,6 +119,27 @@ class ModelSettings(RuntimeSettings):
 
     model_stream_idle_seconds: float = Field(default=10.0, gt=0)
     """Silence within a streamed reply after which it is given up."""
+
+    model_web_search: Switch = Switch.AUTO
+    """``auto``, ``on`` or ``off``: whether the server at ``OPENAI_BASE_URL`` searches the web
+    (``/responses`` with the ``web_search`` tool)."""
+
+    model_search_name: str = ""
+    """Name asked to search the web; empty: ``ECO2_MODEL``."""
+
+    model_search_context: Annotated[str, Field(pattern="^(low|medium|high)$")] = "low"
+    """How much of the pages found the model reads: more takes longer than the branch has (10 s)."""
+
+    model_pictures: Switch = Switch.AUTO
+    """``auto``, ``on`` or ``off``: whether that server draws (``/images/generations``)."""
+
+    model_picture_name: str = "gpt-image-2.5-flare"
+    """Name asked to draw. ``gpt-image-1`` was shut down on 2026-10-23, its successors named 1.5 and
+    ``mini`` are on 2026-12-01 (https://developers.openai.com/api/docs/deprecations)."""
+
+    model_picture_quality: Annotated[str, Field(pattern="^(low|medium|high|auto)?$")] = "low"
+    """About 0.6 cents a picture when low, 1.3 when medium, 5.3 when high; higher ones may take
+    longer than the branch has (30 s). Empty: not sent, for servers that don't know it."""
 
     model_call_attempts: int = Field(default=2, ge=1, le=5)
     """Calls a stage makes in place before it hands the record to a retry topic."""
@@ -183,6 +213,19 @@ class ModelSettings(RuntimeSettings):
         """Names the server at ``OPENAI_BASE_URL`` is asked for."""
         offered = OPENAI_MODELS if self.is_openai and not self.model_names else self.model_names
         return frozenset((self.model, *offered))
+
+    @property
+    def searches(self) -> bool:
+        """Whether the server is asked to search the web."""
+        return self._has(self.model_web_search)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the server is asked to draw."""
+        return self._has(self.model_pictures)
+
+    def _has(self, switch: Switch) -> bool:
+        return self.is_openai if switch is Switch.AUTO else switch is Switch.ON
 
     @property
     def sends_inline(self) -> bool:

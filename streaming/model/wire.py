@@ -154,28 +154,28 @@ class Responses:
 
     def read(self, body: object) -> Reply:
         """See :class:`Dialect`."""
-        answer = _mapping(body)
+        answer = mapping(body)
         status = answer.get("status", "completed")
         if status != "completed":
-            why = _mapping(answer.get("incomplete_details") or {}).get("reason", status)
+            why = mapping(answer.get("incomplete_details") or {}).get("reason", status)
             if why == "content_filter":
                 raise ModelRejected("the model's content filter stopped the answer")
             raise ModelOutputInvalid(f"the answer is not complete ({why})")
         texts: list[str] = []
-        for item in _sequence(answer.get("output")):
-            if _mapping(item).get("type") != "message":
+        for item in sequence(answer.get("output")):
+            if mapping(item).get("type") != "message":
                 continue
-            for part in _sequence(_mapping(item).get("content")):
-                kind = _mapping(part).get("type")
+            for part in sequence(mapping(item).get("content")):
+                kind = mapping(part).get("type")
                 if kind == "refusal":
                     raise ModelRejected("the model refused")
                 if kind == "output_text":
-                    texts.append(_text(_mapping(part).get("text")))
-        usage = _mapping(answer.get("usage") or {})
+                    texts.append(text_of(mapping(part).get("text")))
+        usage = mapping(answer.get("usage") or {})
         return Reply(
             _whole("".join(texts)),
-            _text(answer.get("model", "")),
-            _usage(usage, "input", "output"),
+            text_of(answer.get("model", "")),
+            usage_of(usage, "input", "output"),
         )
 
     def stream_head(self, instructions: str, version: str, options: Options) -> bytes:
@@ -198,18 +198,18 @@ class Responses:
 
     def read_event(self, event: object) -> Piece:
         """See :class:`Dialect`."""
-        members = _mapping(event)
+        members = mapping(event)
         kind = members.get("type")
         if kind == "response.output_text.delta":
-            return Piece(_text(members.get("delta")))
+            return Piece(text_of(members.get("delta")))
         if kind in ("response.completed", "response.incomplete"):
-            answer = _mapping(members.get("response"))
-            why = _mapping(answer.get("incomplete_details") or {}).get("reason")
+            answer = mapping(members.get("response"))
+            why = mapping(answer.get("incomplete_details") or {}).get("reason")
             if why == "content_filter":
                 raise ModelRejected("the model's content filter stopped the answer")
-            usage = _usage(_mapping(answer.get("usage") or {}), "input", "output")
+            usage = usage_of(mapping(answer.get("usage") or {}), "input", "output")
             cut = kind == "response.incomplete"
-            return Piece("", _text(answer.get("model", "")), usage, cut, True)
+            return Piece("", text_of(answer.get("model", "")), usage, cut, True)
         if kind == "response.refusal.delta":
             raise ModelRejected("the model refused")
         if kind in ("error", "response.failed"):
@@ -248,12 +248,12 @@ class Chat:
 
     def read(self, body: object) -> Reply:
         """See :class:`Dialect`."""
-        answer = _mapping(body)
-        choices = _sequence(answer.get("choices"))
+        answer = mapping(body)
+        choices = sequence(answer.get("choices"))
         if not choices:
             raise ModelOutputInvalid("the answer has no choice")
-        choice = _mapping(choices[0])
-        message = _mapping(choice.get("message"))
+        choice = mapping(choices[0])
+        message = mapping(choice.get("message"))
         if message.get("refusal"):
             raise ModelRejected("the model refused")
         finish = choice.get("finish_reason")
@@ -261,11 +261,11 @@ class Chat:
             raise ModelRejected("the model's content filter stopped the answer")
         if finish == "length":
             raise ModelOutputInvalid("the answer is not complete (length)")
-        usage = _mapping(answer.get("usage") or {})
+        usage = mapping(answer.get("usage") or {})
         return Reply(
-            _whole(_text(message.get("content"))),
-            _text(answer.get("model", "")),
-            _usage(usage, "prompt", "completion"),
+            _whole(text_of(message.get("content"))),
+            text_of(answer.get("model", "")),
+            usage_of(usage, "prompt", "completion"),
         )
 
     def stream_head(self, instructions: str, version: str, options: Options) -> bytes:
@@ -287,48 +287,52 @@ class Chat:
 
     def read_event(self, event: object) -> Piece:
         """See :class:`Dialect`. The end is the server's ``[DONE]``."""
-        members = _mapping(event)
+        members = mapping(event)
         if members.get("error"):
             raise ModelUnavailable("the stream ended with an error")
         used = members.get("usage")
-        usage = _usage(_mapping(used), "prompt", "completion") if used else None
-        model = _text(members.get("model") or "")
-        choices = _sequence(members.get("choices"))
+        usage = usage_of(mapping(used), "prompt", "completion") if used else None
+        model = text_of(members.get("model") or "")
+        choices = sequence(members.get("choices"))
         if not choices:
             return Piece("", model, usage)
-        choice = _mapping(choices[0])
-        delta = _mapping(choice.get("delta") or {})
+        choice = mapping(choices[0])
+        delta = mapping(choice.get("delta") or {})
         if delta.get("refusal"):
             raise ModelRejected("the model refused")
         finish = choice.get("finish_reason")
         if finish == "content_filter":
             raise ModelRejected("the model's content filter stopped the answer")
-        text = _text(delta.get("content") or "")
+        text = text_of(delta.get("content") or "")
         return Piece(text, model, usage, finish == "length", finish is not None)
 
 
-def _usage(usage: dict[str, Any], input_name: str, output_name: str) -> Usage:
-    details = _mapping(usage.get(f"{input_name}_tokens_details") or {})
+def usage_of(usage: dict[str, Any], input_name: str, output_name: str) -> Usage:
+    """Tokens of an answer; what is missing or no count is zero."""
+    details = mapping(usage.get(f"{input_name}_tokens_details") or {})
     return Usage(
-        input_tokens=_count(usage.get(f"{input_name}_tokens")),
-        output_tokens=_count(usage.get(f"{output_name}_tokens")),
-        cached_input_tokens=_count(details.get("cached_tokens")),
+        input_tokens=count_of(usage.get(f"{input_name}_tokens")),
+        output_tokens=count_of(usage.get(f"{output_name}_tokens")),
+        cached_input_tokens=count_of(details.get("cached_tokens")),
     )
 
 
-def _mapping(value: object) -> dict[str, Any]:
+def mapping(value: object) -> dict[str, Any]:
+    """An object of an answer; ModelOutputInvalid when it is none."""
     if not isinstance(value, dict):
         raise ModelOutputInvalid("the answer is not what the interface promises")
     return value
 
 
-def _sequence(value: object) -> list[Any]:
+def sequence(value: object) -> list[Any]:
+    """A list of an answer; ModelOutputInvalid when it is none."""
     if not isinstance(value, list):
         raise ModelOutputInvalid("the answer is not what the interface promises")
     return value
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A string of an answer; ModelOutputInvalid when it is none."""
     if not isinstance(value, str):
         raise ModelOutputInvalid("the answer is not what the interface promises")
     return value
@@ -342,5 +346,6 @@ def _whole(text: str) -> str:
     return text
 
 
-def _count(value: object) -> int:
+def count_of(value: object) -> int:
+    """A count of an answer; 0 when it is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

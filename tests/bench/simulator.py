@@ -1,8 +1,9 @@
 """A model that takes its time: OpenAI's interface over HTTP with set latencies and set failures.
 
-It answers ``/v1/responses`` and ``/v1/chat/completions`` the way the provider calls them, from a
-plain asyncio protocol, so that hundreds of calls a second cost it little CPU. Latencies are
-log-normal around the means of the reference system (infra.md §11.3: vision 4.5 s, answer 6.7 s).
+It answers ``/v1/responses`` (searches of the web too), ``/v1/chat/completions`` and
+``/v1/images/generations`` the way the provider calls them, from a plain asyncio protocol, so that
+hundreds of calls a second cost it little CPU. Latencies are log-normal around the means of the
+reference system (infra.md §11.3: vision 4.5 s, answer 6.7 s).
 
 ``POST /control`` with a JSON object of :class:`Behaviour` fields changes what it does, ``GET
 /stats`` tells what it did. ``python -m tests.bench.simulator --port N`` runs it alone.
@@ -23,7 +24,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, cast
 
 from services.runtime.ports import HOST
-from tests.bench import simulated_chat
+from tests.bench import simulated_chat, simulated_tools
 
 SIGMA: Final = 0.2
 """Spread of the latencies: the 99.5th percentile lies at 1.65 times the mean, as the reference's
@@ -72,6 +73,8 @@ class Behaviour:
     intent: str = "waste"
     """What every message of a chat is about."""
     intent_seconds: float = 0.6
+    search_seconds: float = 4.0
+    picture_seconds: float = 9.0
     first_token_seconds: float = 0.5
     reply_tokens: int = 60
     tokens_per_second: float = 30.0
@@ -168,7 +171,8 @@ class Simulator:
         """Delay in seconds (None: never), status, body and further headers of a call."""
         now, chance = self.behaviour, self._random.random
         found = _NAME.search(body)
-        kind = found[1].decode() if found else "reply" if _STREAM in body else "other"
+        tool = simulated_tools.kind_of(path, body)
+        kind = tool or (found[1].decode() if found else "reply" if _STREAM in body else "other")
         seen = self.statistics
         seen.calls[kind] += 1
         seen.bytes_in += len(body)
@@ -192,11 +196,17 @@ class Simulator:
             return delay, 500, _error("server_error", "failed"), ""
         if now.refused and chance() < now.refused:
             seen.outcomes["refused"] += 1
+            if tool is not None:
+                return delay, *simulated_tools.refusal(tool), ""
             return delay, 200, _reply(path, None, "거절"), ""
         if now.nonsense and chance() < now.nonsense:
             seen.outcomes["nonsense"] += 1
+            if tool is not None:
+                return delay, 200, simulated_tools.nonsense(tool), ""
             return delay, 200, _reply(path, self._random.choice(NONSENSE), None), ""
         seen.outcomes["ok"] += 1
+        if tool is not None:
+            return delay, 200, simulated_tools.answer(tool, seen.calls[tool]), ""
         if kind in ("intent", "summary", "grade"):
             text = simulated_chat.structured(kind, now.intent)
         else:
@@ -205,6 +215,10 @@ class Simulator:
 
     def _mean(self, kind: str) -> float:
         now = self.behaviour
+        if kind == simulated_tools.SEARCH:
+            return now.search_seconds
+        if kind == simulated_tools.DRAW:
+            return now.picture_seconds
         if kind == "reply":
             return now.first_token_seconds
         if kind in ("intent", "summary", "grade"):
