@@ -131,6 +131,10 @@ def metadata(
         told |= {name: rules.metadata[name] for name in LIFTED if name in rules.metadata}
     if feedback is not None:
         told["feedback"] = feedback.as_dict()
+    if pictures := [
+        url for r in worked.results.values() if isinstance(url := r.metadata.get("image_url"), str)
+    ]:
+        told["pictures"] = pictures
     if worked.degraded:
         told["fallback"] = worked.degraded
     branches = {name: dict(result.metadata) for name, result in worked.results.items()}
@@ -162,6 +166,7 @@ def _model(calls: Sequence[ModelCall], cost_usd: float | None) -> dict[str, Any]
                 "model": call.model,
                 "input_tokens": call.usage.input_tokens,
                 "output_tokens": call.usage.output_tokens,
+                **({"searches": call.usage.searches} if call.usage.searches else {}),
                 "ms": round(call.usage.latency_seconds * 1000),
             }
             for call in calls

@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -192,22 +192,34 @@ class Answering:
             await self._narration.stage("feedback", stages.COMPLETED, result=judged.as_dict())
         return None
 
-    async def _branch(self, route: Route) -> BranchResult | None:
+    async def _branch(
+        self, route: Route, within_seconds: float | None = None
+    ) -> BranchResult | None:
+        result = None
         async with self._step(route.branch):
-            return await self._means.tools.run(
-                route.branch, self._context(route.question), own=route.own
-            )
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_seconds):
+                    result = await self._means.tools.run(
+                        route.branch, self._context(route.question), own=route.own
+                    )
+            if result is not None and result.calls:  # paid for: kept before the others are done
+                self._worked.results[route.branch] = result
+                await self._narration.keep(self._worked.to_bytes())
+        return result
 
     async def _look_elsewhere(self) -> None:
         """Search the web when the rule documents have nothing that fits."""
-        judged = feedback.judge(self._worked)
-        search = feedback.SEARCH
-        if judged is None or not judged.reason or search in self._worked.results:
+        wanted = feedback.elsewhere(
+            self._worked,
+            connected=self._means.tools.is_connected(feedback.SEARCH),
+            seconds_left=self._deadline - time.time(),
+        )
+        if wanted is None:
             return
-        if search in self._means.tools.names:
-            result = await self._branch(Route(search, self._worked.questions[0], False))
-            if result is not None:
-                self._worked.results[search] = replace(result, needs_input=None)
+        question, seconds = wanted
+        result = await self._branch(Route(feedback.SEARCH, question, False), seconds)
+        if result is not None:
+            self._worked.results[feedback.SEARCH] = result
 
     async def _sum_up(self) -> None:
         """Sum up what the memory has no room for."""

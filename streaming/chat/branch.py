@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from streaming.chat.turn import InputType, TurnContext
 from streaming.model.provider import Usage
@@ -89,6 +89,16 @@ class BranchResult:
     """Set when the branch has to ask first; the rest is then ignored, unless the user does not
     answer: the branch runs again, with :attr:`TurnContext.may_ask` False."""
     calls: tuple[ModelCall, ...] = ()
+
+
+@runtime_checkable
+class Connected(Protocol):
+    """A branch whose tool a deployment may not have; the others always have theirs."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is there."""
+        ...
 
 
 class Branch(Protocol):

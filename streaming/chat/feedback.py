@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from streaming.chat.intent import Classified
+from streaming.chat.routing import OWN
 from streaming.chat.worked import Worked
 
 SUBJECT: Final = "waste_rag"
@@ -25,6 +27,17 @@ class Level(StrEnum):
     NONE = "none"
 
 
+TELLING: Final = frozenset({Level.EXCELLENT, Level.GOOD, Level.PARTIAL})
+"""What is good enough to be told; below it, it is looked elsewhere."""
+
+SEARCH_SECONDS: Final = 12.0
+"""Longest that looking elsewhere may take: one search and the beginning of another. The user waits
+for it after all branches are done."""
+LEAST_SECONDS: Final = 3.0
+"""A search that is given less finds nothing."""
+RESERVED_SECONDS: Final = 40.0
+"""What a turn needs after it: most replies are worded, graded and stored in half of it."""
+
 _FROM: Final = (
     (0.9, Level.EXCELLENT),
     (0.7, Level.GOOD),
@@ -41,10 +54,13 @@ class Feedback:
     reason: str = ""
     """Why it is looked elsewhere: ``rag_no_result``, ``rag_low_quality`` or ``subagent_failure``;
     empty when it is not."""
+    fallback: str = ""
+    """What was found there was found by: ``web_search``; empty when nothing was."""
 
     def as_dict(self) -> dict[str, Any]:
         """For the answer's metadata."""
-        return {"level": self.level, **({"reason": self.reason} if self.reason else {})}
+        told = {"level": self.level, "reason": self.reason, "fallback": self.fallback}
+        return {name: value for name, value in told.items() if value}
 
 
 def level(quality: float) -> Level:
@@ -57,9 +73,31 @@ def judge(worked: Worked) -> Feedback | None:
     result = worked.results.get(SUBJECT)
     if result is None:
         return None
-    if not result.available:
-        return Feedback(Level.NONE, "subagent_failure")
     found = level(result.quality or 0.0)
-    if found is Level.NONE:
-        return Feedback(found, "rag_no_result")
-    return Feedback(found, "rag_low_quality" if found is Level.POOR else "")
+    if not result.available:
+        found, reason = Level.NONE, "subagent_failure"
+    elif found in TELLING:
+        return Feedback(found)
+    else:
+        reason = "rag_no_result" if found is Level.NONE else "rag_low_quality"
+    searched = worked.results.get(SEARCH)
+    there = searched is not None and searched.available and searched.context
+    return Feedback(found, reason, SEARCH if there else "")
+
+
+def elsewhere(
+    worked: Worked, *, connected: bool, seconds_left: float
+) -> tuple[Classified, float] | None:
+    """What to search the web for because the rule documents have nothing that fits, and for how
+    many seconds; None when it is not searched: they fit, it was searched already, no tool searches
+    (`connected`), or the turn's time would not last for an answer.
+    """
+    judged = judge(worked)
+    if judged is None or not judged.reason or SEARCH in worked.results or not connected:
+        return None
+    seconds = min(SEARCH_SECONDS, seconds_left - RESERVED_SECONDS)
+    if seconds < LEAST_SECONDS:
+        return None
+    asked = (q for q in worked.questions if SUBJECT in OWN[q.intent])
+    question = next(asked, None)
+    return None if question is None else (question, seconds)

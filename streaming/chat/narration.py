@@ -70,6 +70,18 @@ class Narration:
         if not kept:
             raise Overtaken
 
+    async def keep(self, checkpoint: bytes) -> None:
+        """Keep a checkpoint in between: something was paid for that is not to be paid for again."""
+        if self._turn is None:
+            return
+        try:
+            kept = await self._turns.tell(self._turn, checkpoint=checkpoint)
+        except ProgressUnavailable as error:
+            log.warning("a checkpoint was not kept", error=str(error))
+            return
+        if not kept:
+            raise Overtaken
+
     async def asks(self, question: str, result: Mapping[str, Any]) -> None:
         """Tell that the turn waits for the user, and give it back."""
         if self._turn is None:

@@ -58,5 +58,9 @@ class ChatWorkerSettings(RuntimeSettings):
     """Time for a grade by a model while the user waits for `done`; then the answer is graded by
     rule. 0: by rule at once."""
 
+    chat_pictures_per_day: int = Field(default=30, ge=0)
+    """Pictures drawn for a user in any 24 h: about 0.2 USD at the price of the default model. 0: no
+    limit."""
+
     chat_image_max_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
     """Largest picture that is read for a model that wants the bytes."""

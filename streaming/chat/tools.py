@@ -14,7 +14,7 @@ from services.runtime import logs
 from services.runtime.breaker import Breaker
 from services.runtime.outbound import OutboundError, OutboundRefused
 from streaming.chat import metrics
-from streaming.chat.branch import Branch, BranchError, BranchResult
+from streaming.chat.branch import Branch, BranchError, BranchResult, Connected
 from streaming.chat.policies import (
     BREAKER_SECONDS,
     RETRY_PAUSE_SECONDS,
@@ -63,6 +63,11 @@ class Tools:
     def names(self) -> frozenset[str]:
         """The branches there are."""
         return frozenset(self._branches)
+
+    def is_connected(self, name: str) -> bool:
+        """Whether there is such a branch, with a tool behind it."""
+        branch = self._branches.get(name)
+        return branch is not None and (not isinstance(branch, Connected) or branch.connected)
 
     async def run(
         self, name: str, context: TurnContext, *, own: bool = False

@@ -12,6 +12,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from typing import Final
+from urllib.parse import urlsplit
+
+from services.runtime.web_address import canonical
+from streaming.model.settings import is_private_host
 
 MOST_CHARACTERS: Final = 8_000
 """Of one piece; more is cut. Eight branches of it fit into any model's context."""
@@ -64,6 +68,32 @@ def as_line(text: str, most: int = 200) -> str:
         return plain
     return " ".join(re.sub(r"[\[\]()*_`#|!]", " ", plain).split())
 
+
+def web_address(url: str) -> str:
+    """An address of others in one spelling, as readers may be sent there; empty when it is none:
+    not http(s), not public, or not written as an address. Holds nothing that ends a Markdown link.
+    """
+    try:
+        found = canonical(url)
+    except ValueError:
+        return ""
+    host = urlsplit(found).hostname or ""
+    if is_private_host(host) or "." not in host:
+        return ""
+    return found.replace("(", "%28").replace(")", "%29")
+
+
+def with_sound_links(text: str) -> str:
+    """Cleaned text whose links lead where :func:`web_address` allows; others keep their words."""
+
+    def checked(link: re.Match[str]) -> str:
+        url = web_address(link[2])
+        return f"[{link[1]}]({url})" if url else link[1]
+
+    return _WEB_LINKS.sub(checked, text)
+
+
+_WEB_LINKS: Final = re.compile(r"\[([^\]\n]{1,200})\]\(([^)\s]{1,2048})\)")
 
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 """Unicode's categories of characters that draw nothing: controls, formats, private use."""

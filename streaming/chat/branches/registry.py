@@ -6,22 +6,26 @@ import asyncio
 from collections.abc import Mapping
 
 from eco2.character.v1.character_service_pb2_grpc import CharacterServiceStub
+from eco2.images.v1.images_service_pb2_grpc import ImagesServiceStub
 from eco2.location.v1.location_service_pb2_grpc import LocationServiceStub
 
 from services.runtime.context import ProcessContext
+from services.runtime.limits import Limit, RateLimiter
 from streaming.chat.branch import Branch
-from streaming.chat.branches.absent import ANSWERS, Absent
 from streaming.chat.branches.bulk_waste import BulkWaste
 from streaming.chat.branches.character import CharacterBranch
 from streaming.chat.branches.collection_point import CollectionPoint
 from streaming.chat.branches.general import General
+from streaming.chat.branches.image_generation import ImageGeneration
 from streaming.chat.branches.location import Location
 from streaming.chat.branches.nearby import Nearby
 from streaming.chat.branches.recyclable_price import RecyclablePrice
 from streaming.chat.branches.waste_rag import WasteRag
 from streaming.chat.branches.weather import WeatherBranch
+from streaming.chat.branches.web_search import WebSearch
 from streaming.chat.external import kma
 from streaming.chat.external.settings import ToolSettings
+from streaming.chat.settings import ChatWorkerSettings
 from streaming.knowledge import Knowledge
 from streaming.model.models import Models
 
@@ -35,9 +39,11 @@ async def build_branches(
     comes from `context` (channels, HTTP sessions), which closes it.
     """
     settings = context.settings(ToolSettings)
+    chat = context.settings(ChatWorkerSettings)
+    rules = await asyncio.to_thread(WasteRag, knowledge)
     nearby = Nearby(LocationServiceStub(context.channel("location")))
     branches: tuple[Branch, ...] = (
-        await asyncio.to_thread(WasteRag, knowledge),
+        rules,
         await asyncio.to_thread(BulkWaste),
         await asyncio.to_thread(RecyclablePrice),
         CharacterBranch(CharacterServiceStub(context.channel("character"))),
@@ -45,6 +51,14 @@ async def build_branches(
         CollectionPoint(nearby),
         WeatherBranch(await kma.connect(context, settings)),
         General(),
-        *(Absent(name) for name in ANSWERS),
+        WebSearch(models.searcher, rules),
+        ImageGeneration(
+            models.painter,
+            ImagesServiceStub(context.channel("images")),
+            rules,
+            RateLimiter(
+                context.redis(), Limit("chat-pictures", chat.chat_pictures_per_day, 86_400.0)
+            ),
+        ),
     )
     return {branch.name: branch for branch in branches}

@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from streaming.chat.branch import BranchResult, Citation
-from streaming.chat.feedback import Level, level
+from streaming.chat.feedback import TELLING, level
 from streaming.chat.retrieval import Search
 from streaming.chat.retrieval.search import Found, Hit
 from streaming.chat.turn import TurnContext
@@ -36,7 +36,11 @@ class WasteRag:
         self._search = Search(knowledge)
 
     async def run(self, context: TurnContext) -> BranchResult:
-        """Look the question up; takes some milliseconds and asks nobody."""
+        """Look the question up."""
+        return self.look_up(context)
+
+    def look_up(self, context: TurnContext) -> BranchResult:
+        """The same for other branches: takes some milliseconds and asks nobody."""
         earlier = [past.content for past in reversed(context.history) if past.role == "user"]
         found = self._search.find(context.message, earlier, _seen(context))
         if found.not_covered:
@@ -62,7 +66,7 @@ class WasteRag:
             return self._of_item(found.item, context)
         if found.candidates:
             return self._of_several(found.candidates[:MOST_CANDIDATES], context), {}
-        if found.hits and level(found.quality) in (Level.EXCELLENT, Level.GOOD, Level.PARTIAL):
+        if found.hits and level(found.quality) in TELLING:
             document = found.hits[0].document
             steps = self._knowledge.steps(document, text=context.message)
             return "\n\n".join((PERHAPS.format(title=document.title), _numbered(steps))), {}

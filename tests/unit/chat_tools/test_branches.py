@@ -8,7 +8,6 @@ import pytest
 from eco2.location.v1 import location_pb2
 
 from streaming.chat.branches import bulk_waste, nearby, recyclable_price
-from streaming.chat.branches.absent import ANSWERS, Absent
 from streaming.chat.branches.bulk_waste import BulkWaste
 from streaming.chat.branches.collection_point import pickups_of
 from streaming.chat.branches.general import General
@@ -160,17 +159,6 @@ async def test_where_nothing_is_near_it_is_looked_further(asking: Asking) -> Non
     assert "7.1km" in result.answer
     assert "](" not in result.answer
     assert result.metadata == {"place_ids": [7]}
-
-
-@pytest.mark.parametrize("name", ANSWERS)
-async def test_a_tool_that_is_not_there_says_so_only_when_it_was_asked_for(
-    name: str, asking: Asking
-) -> None:
-    branch = Absent(name)
-    asked = await branch.run(asking("?", Intent(name)))
-    assert (asked.available, asked.answer) == (False, ANSWERS[name])
-    added = await branch.run(asking("캔 버리기", Intent.WASTE))
-    assert (added.available, added.answer, added.context) == (True, "", "")
 
 
 async def test_a_greeting_is_answered(asking: Asking) -> None:
