@@ -21,11 +21,12 @@ from services.runtime.context import ProcessContext
 from services.runtime.ports import HOST
 from services.runtime.settings import RuntimeSettings
 from streaming.chat import app
-from streaming.chat.branch import BranchResult, Citation, NeedsInput
+from streaming.chat.branch import BranchResult, Citation, ModelCall, NeedsInput
 from streaming.chat.turn import TurnContext
 from streaming.kafka.admin import ensure_topics
 from streaming.kafka.producer import Producer, shared_producer
 from streaming.kafka.topics import CHAT_TURNS
+from streaming.model.provider import Usage
 from streaming.progress.event import START, ProgressEvent, StoredEvent
 from streaming.progress.history import Histories
 from streaming.progress.publisher import ProgressPublisher
@@ -86,10 +87,14 @@ class ToolDouble:
     name: str
     result: BranchResult
     error: Exception | None = None
+    ready: asyncio.Event | None = None
+    """It is waited for, if there is one."""
     seen: list[TurnContext] = field(default_factory=list)
 
     async def run(self, context: TurnContext) -> BranchResult:
         self.seen.append(context)
+        if self.ready is not None:
+            await self.ready.wait()
         if self.error is not None:
             raise self.error
         asking = self.result.needs_input
@@ -110,12 +115,19 @@ def tools() -> dict[str, ToolDouble]:
         metadata={"disposal_steps": ["헹군다", "넣는다"]},
         quality=0.95,
     )
+    web = BranchResult(
+        context="2026년부터 달라졌다.",
+        attachment="참고한 웹 문서: [환경부](https://me.go.kr/)",
+        citations=(Citation("web", "환경부", url="https://me.go.kr/"),),
+        calls=(ModelCall("openai", "simulated", "web_search", Usage(searches=1)),),
+    )
     asking = BranchResult(needs_input=NeedsInput("location", "어디에 계신가요?"))
     return {
         "waste_rag": ToolDouble("waste_rag", rules),
         "weather": ToolDouble("weather", BranchResult(context="맑음")),
         "location": ToolDouble("location", asking),
         "general": ToolDouble("general", BranchResult()),
+        "web_search": ToolDouble("web_search", web),
     }
 
 
@@ -257,7 +269,7 @@ def _behaves_again(chats: Chats) -> None:
     chats.service.unavailable = False
     chats.service.history = []
     for tool in chats.tools.values():
-        tool.error = None
+        tool.error = tool.ready = None
         tool.seen.clear()
 
 

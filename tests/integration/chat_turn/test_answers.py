@@ -10,7 +10,8 @@ import pytest
 from eco2.chat.v1 import chat_pb2
 from eco2.pipeline.v1 import chat_turn_pb2
 
-from streaming.chat.branch import BranchError
+from streaming.chat.branch import BranchError, BranchResult
+from streaming.chat.worked import Worked
 from streaming.progress import keys
 from streaming.progress.event import ProgressEvent, StoredEvent
 from streaming.progress.stages import RECOVERY
@@ -194,6 +195,60 @@ async def test_an_answer_that_was_paid_for_is_not_asked_for_again(chats: Chats) 
     await chats.ended(task.job_id)
     assert chats.simulator.statistics.calls["reply"] == replies
     assert chats.service.answers[task.job_id].content == whole(30)
+
+
+async def test_a_branch_that_was_paid_for_is_not_asked_again(chats: Chats) -> None:
+    """The turn is taken from its worker while another branch is still at work."""
+    rules = chats.tools["waste_rag"]
+    rules.ready = asyncio.Event()
+    task = await chats.ask("요즘 유리병은요?")
+
+    async def kept() -> Worked | None:
+        checkpoint = await chats.redis.get(keys.checkpoint(task.job_id, "intent"))
+        worked = Worked.from_bytes(checkpoint if isinstance(checkpoint, bytes) else None)
+        return worked if worked is not None and worked.results else None
+
+    worked = await until(kept, within_seconds=20.0, what="the checkpoint")
+    assert list(worked.results) == ["web_search"]
+    assert not worked.gathered
+    state, lease = keys.state(task.job_id), keys.lease(task.job_id, "intent")
+    fence = int(await chats.redis.hget(state, "fence") or 0) + 1
+    await chats.redis.set(lease, f"other/{uuid.uuid4().hex} {fence}", px=100)
+    await chats.redis.hset(state, "fence", fence)
+    rules.ready.set()
+    await chats.ended(task.job_id)
+    assert len(rules.seen) >= 2, "a second attempt"
+    assert len(chats.tools["web_search"].seen) == 1
+    stored = chats.service.answers[task.job_id]
+    assert stored.content.endswith("참고한 웹 문서: [환경부](https://me.go.kr/)")
+    bill = json.loads(stored.metadata_json)["model"]["calls"]
+    assert [call["kind"] for call in bill].count("web_search") == 1
+
+
+async def test_the_web_is_searched_when_no_rule_fits(
+    chats: Chats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chats.tools["waste_rag"], "result", BranchResult(quality=0.1))
+    task = await chats.ask("이 물건은 어떻게 버려요?")
+    told = steps(await chats.ended(task.job_id))
+    assert told.index(("web_search", "started")) > told.index(("waste_rag", "completed"))
+    metadata = json.loads(chats.service.answers[task.job_id].metadata_json)
+    assert metadata["feedback"]["fallback"] == "web_search"
+    assert metadata["citations"] == [
+        {"source": "web", "title": "환경부", "url": "https://me.go.kr/"}
+    ]
+
+
+async def test_a_search_that_fails_leaves_the_turn_as_it_was(
+    chats: Chats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chats.tools["waste_rag"], "result", BranchResult(quality=0.1))
+    chats.tools["web_search"].error = BranchError("500")
+    task = await chats.ask("이 물건은 어떻게 버려요?")
+    assert steps(await chats.ended(task.job_id))[-1] == ("done", "completed")
+    metadata = json.loads(chats.service.answers[task.job_id].metadata_json)
+    assert metadata["feedback"] == {"level": "none", "reason": "rag_no_result"}
+    assert metadata["unavailable"] == ["web_search"]
 
 
 async def test_what_the_memory_has_no_room_for_is_summed_up(chats: Chats) -> None:

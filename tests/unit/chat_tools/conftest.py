@@ -31,9 +31,14 @@ def asking() -> Asking:
 
     def ask(message: str, intent: Intent = Intent.WASTE, **more: Any) -> TurnContext:
         now = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
-        given = {"whole": message, "now": now, "deadline": now.timestamp() + 60, **more}
-        return TurnContext(
-            job_id="job", chat_id="chat", user_id="user", message=message, intent=intent, **given
-        )
+        given: dict[str, Any] = {
+            "job_id": "job",
+            "chat_id": "chat",
+            "user_id": "user",
+            "whole": message,
+            "now": now,
+            "deadline": now.timestamp() + 60,
+        }
+        return TurnContext(message=message, intent=intent, **(given | more))
 
     return ask

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.chat.untrusted import CUT, as_line, cleaned
+from streaming.chat.untrusted import CUT, as_line, cleaned, web_address, with_sound_links
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,32 @@ def test_no_tag_and_nothing_invisible_gets_through(text: str) -> None:
 def test_a_name_is_one_line_without_markdown() -> None:
     assert as_line("가게 *1호*\n[x](y)") == "가게 1호 x"
     assert as_line("평범한 가게") == "평범한 가게"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://Me.go.kr:443/a?utm_source=openai#x", "https://me.go.kr/a"),
+        ("https://me.go.kr/a_(b)", "https://me.go.kr/a_%28b%29"),
+        ("http://user:pass@me.go.kr/", "http://me.go.kr/"),
+        ("javascript:alert(1)", ""),
+        ("https://localhost/x", ""),
+        ("http://169.254.169.254/latest", ""),
+        ("https://[::1]/", ""),
+        ("https://intranet/", ""),
+        ("https://a b.kr/", ""),
+        ("", ""),
+    ],
+)
+def test_only_pages_one_can_be_sent_to_are_addresses(url: str, expected: str) -> None:
+    assert web_address(url) == expected
+
+
+def test_links_that_lead_nowhere_keep_their_words() -> None:
+    text = "[가](https://a.kr/?utm_source=x) [나](http://127.0.0.1/) [다](//b)"
+    assert with_sound_links(text) == "[가](https://a.kr/) 나 다"
+
+
+@given(st.text(max_size=100))
+def test_an_address_never_ends_its_link(url: str) -> None:
+    assert not set("() \n") & set(web_address(f"https://a.kr/{url}"))

@@ -222,3 +222,49 @@ async def test_a_branch_that_fails_again_and_again_is_held_off() -> None:
 async def test_there_is_no_answer_without_a_branch_that_fails_closed() -> None:
     with pytest.raises(BranchClosed):
         await tools(Failing(99), FailMode.CLOSE).run("weather", CONTEXT)
+
+
+def found(quality: float | None, **more: BranchResult) -> Worked:
+    rules = BranchResult(available=quality is not None, quality=quality)
+    questions = (about(Intent.WEATHER, "비 와?"), about(Intent.WASTE, "이건 어디 버려?"))
+    return Worked(questions=questions, results={"waste_rag": rules, **more})
+
+
+@pytest.mark.parametrize(
+    ("worked", "connected", "seconds_left", "seconds"),
+    [
+        (found(0.1), True, 300.0, feedback.SEARCH_SECONDS),  # nothing
+        (found(0.39), True, 300.0, feedback.SEARCH_SECONDS),  # poor
+        (found(None), True, 300.0, feedback.SEARCH_SECONDS),  # failed
+        (found(0.4), True, 300.0, None),  # good enough
+        (found(0.1), False, 300.0, None),  # no tool
+        (found(0.1, web_search=BranchResult()), True, 300.0, None),  # searched already
+        (found(0.1), True, feedback.RESERVED_SECONDS + 5, 5.0),  # little time
+        (found(0.1), True, feedback.RESERVED_SECONDS + 1, None),  # too little
+        (Worked(questions=(about(Intent.WEATHER),)), True, 300.0, None),  # not about waste
+    ],
+)
+def test_the_web_is_searched_for_what_no_rule_fits(
+    worked: Worked, connected: bool, seconds_left: float, seconds: float | None
+) -> None:
+    wanted = feedback.elsewhere(worked, connected=connected, seconds_left=seconds_left)
+    if seconds is None:
+        assert wanted is None
+    else:
+        assert wanted == (about(Intent.WASTE, "이건 어디 버려?"), seconds)
+
+
+def test_the_metadata_say_where_it_was_looked_and_what_was_drawn() -> None:
+    web = BranchResult(context="사실", citations=(Citation("web", "쪽", url="https://a.kr/"),))
+    worked = found(0.1, web_search=web)
+    worked.results["image_generation"] = BranchResult(metadata={"image_url": "https://a/1.jpg"})
+    told = aggregate.metadata(worked, feedback.judge(worked), cost_usd=None)
+    assert told["feedback"] == {
+        "level": "none", "reason": "rag_no_result", "fallback": "web_search",
+    }  # fmt: skip
+    assert told["citations"] == [{"source": "web", "title": "쪽", "url": "https://a.kr/"}]
+    assert told["pictures"] == ["https://a/1.jpg"]
+    away = found(0.1, web_search=BranchResult(available=False))
+    judged = feedback.judge(away)
+    assert judged is not None
+    assert judged.as_dict() == {"level": "none", "reason": "rag_no_result"}
