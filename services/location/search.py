@@ -29,8 +29,8 @@ _AWAY: Final = Counter(
 
 
 class Searcher:
-    """Answers Search and Suggest. Without the map service, or while it is away, they look through
-    our own places: no search fails because of it.
+    """Answers Search, SearchAround and Suggest. Without the map service, or while it is away, they
+    look through our own places: no search fails because of it.
     """
 
     def __init__(self, store: PlaceStore, kakao: KakaoLocal | None) -> None:
@@ -48,6 +48,25 @@ class Searcher:
                 if anchors:
                     return await self._around(self._kakao, words, anchors[0], radius_m)
         return await self._own(words, radius_m)
+
+    async def around(
+        self, words: str, point: geo.Point, *, radius_m: int, limit: int
+    ) -> list[location_pb2.LocationEntry]:
+        """Places around a point that fit, nearest first: the map service's, else our own."""
+        if self._kakao is not None:
+            try:
+                found = await self._kakao.around(words, point, radius_m, limit)
+            except OutboundError as error:
+                _left_out(error)
+            else:
+                if found:
+                    theirs = merging.strangers(point, found[:limit], ())
+                    return [entries.of_external(each) for each in theirs]
+        letters = wording.letters(words)
+        if not letters:
+            return []
+        rows = await self._store.nearest(point, radius_m=radius_m, limit=limit, letters=letters)
+        return entries.of_nearest(rows, opening.now())
 
     async def suggest(self, words: str) -> list[pb.Suggestion]:
         """Completions, best first."""

@@ -18,7 +18,7 @@ from services.location.store import PlaceStore
 from services.runtime.errors import DomainError
 
 DEFAULT_NEARBY = 10
-"""Places of SearchNearby when no limit is given (domain (g))."""
+"""Places of SearchNearby and SearchAround when no limit is given (domain (g))."""
 
 
 class LocationService(grpc_pb.LocationServiceServicer):
@@ -96,6 +96,19 @@ class LocationService(grpc_pb.LocationServiceServicer):
             pickups=categories.known(request.pickup_categories, categories.PICKUPS),
         )
         return pb.SearchNearbyResponse(places=entries.of_nearest(rows, opening.now()))
+
+    async def SearchAround(
+        self, request: pb.SearchAroundRequest, context: Any
+    ) -> pb.SearchAroundResponse:
+        """Places around a point by words for other services."""
+        given = request.radius_m if request.HasField("radius_m") else zoom.DEFAULT_RADIUS_M
+        found = await self._searcher.around(
+            request.q,
+            Point(request.latitude, request.longitude),
+            radius_m=zoom.clamped_radius(given, zoom.MOST_SEARCH_RADIUS_M),
+            limit=request.limit if request.HasField("limit") else DEFAULT_NEARBY,
+        )
+        return pb.SearchAroundResponse(places=found)
 
     async def StagePlaces(
         self, request: pb.StagePlacesRequest, context: Any

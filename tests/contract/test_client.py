@@ -124,6 +124,7 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "location.Search": {"q": "{place}"},
     "location.Suggest": {"q": "{place}"},
     "location.SearchNearby": {"latitude": 37.5665, "longitude": 126.978},
+    "location.SearchAround": {"q": "{place}", "latitude": 37.5665, "longitude": 126.978},
     "location.StagePlaces": {
         "import_id": "{reference}",
         "source": "keco",

@@ -8,6 +8,7 @@ from typing import Final
 from streaming.chat.branch import BranchResult
 from streaming.chat.branches.nearby import AWAY, Nearby
 from streaming.chat.turn import TurnContext
+from streaming.chat.wanted import wanted
 
 STORES: Final[Mapping[str, tuple[str, ...]]] = {
     "refill_zero": ("제로웨이스트", "리필", "무포장"),
@@ -36,10 +37,13 @@ class Location:
         self._nearby = nearby
 
     async def run(self, context: TurnContext) -> BranchResult:
-        """The nearest places of what is asked for."""
-        return await self._nearby.find(
-            context, heading="가까운 곳을 찾았어요.", stores=stores_of(context.message)
-        )
+        """The nearest places of what is asked for; nothing when it is of a kind that we don't have,
+        which the map service is asked for (``kakao_place``).
+        """
+        stores = stores_of(context.message)
+        if not stores and context.place is not None and wanted(context.message):
+            return BranchResult()
+        return await self._nearby.find(context, heading="가까운 곳을 찾았어요.", stores=stores)
 
     def unavailable(self, context: TurnContext) -> BranchResult:
         """That no place can be told."""

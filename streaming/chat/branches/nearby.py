@@ -19,6 +19,7 @@ RADIUS_M: Final = 5_000
 WIDER_RADIUS_M: Final = 20_000
 """Where nothing lies nearer."""
 CALL_SECONDS: Final = 2.5
+OURS: Final = Citation("places", "가까운 장소")
 
 ASK: Final = "어디 근처에서 찾을까요? 지금 위치를 알려 주세요."
 NO_PLACE: Final = (
@@ -67,17 +68,18 @@ class Nearby:
 
 def found(heading: str, places: Sequence[location_pb2.LocationEntry]) -> BranchResult:
     """Places as an answer. Pure."""
-    text = "\n".join((heading, *(f"- {_line(place)}" for place in places)))
+    text = "\n".join((heading, *(f"- {line(place)}" for place in places)))
     return BranchResult(
         context=text,
         answer=text,
-        citations=(Citation("places", "가까운 장소"),),
+        citations=(OURS,),
         metadata={"place_ids": [place.id for place in places]},
         quality=1.0,
     )
 
 
-def _line(place: location_pb2.LocationEntry) -> str:
+def line(place: location_pb2.LocationEntry) -> str:
+    """A place in a list, in Markdown; texts of others lose theirs. Pure."""
     told = [f"**{as_line(place.name, 80)}** ({place.distance_text})"]
     if place.road_address:
         told.append(as_line(place.road_address))

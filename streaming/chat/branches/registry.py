@@ -17,6 +17,7 @@ from streaming.chat.branches.character import CharacterBranch
 from streaming.chat.branches.collection_point import CollectionPoint
 from streaming.chat.branches.general import General
 from streaming.chat.branches.image_generation import ImageGeneration
+from streaming.chat.branches.kakao_place import KakaoPlace
 from streaming.chat.branches.location import Location
 from streaming.chat.branches.nearby import Nearby
 from streaming.chat.branches.recyclable_price import RecyclablePrice
@@ -41,13 +42,15 @@ async def build_branches(
     settings = context.settings(ToolSettings)
     chat = context.settings(ChatWorkerSettings)
     rules = await asyncio.to_thread(WasteRag, knowledge)
-    nearby = Nearby(LocationServiceStub(context.channel("location")))
+    places = LocationServiceStub(context.channel("location"))
+    nearby = Nearby(places)
     branches: tuple[Branch, ...] = (
         rules,
         await asyncio.to_thread(BulkWaste),
         await asyncio.to_thread(RecyclablePrice),
         CharacterBranch(CharacterServiceStub(context.channel("character"))),
         Location(nearby),
+        KakaoPlace(places),
         CollectionPoint(nearby),
         WeatherBranch(await kma.connect(context, settings)),
         General(),

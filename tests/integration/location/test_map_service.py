@@ -98,6 +98,22 @@ async def test_its_places_stand_among_ours(with_map: tuple[Any, MapService]) -> 
     assert [each.place_name for each in told] == ["지도 가게 1", "지도 가게 2"]
 
 
+async def _around(stub: Any, words: str, **more: Any) -> Any:
+    request = pb.SearchAroundRequest(q=words, latitude=37.5665, longitude=126.9780, **more)
+    return (await stub.SearchAround(request)).places
+
+
+async def test_other_services_find_its_places_around_a_point(
+    with_map: tuple[Any, MapService],
+) -> None:
+    stub, there = with_map
+    found = await _around(stub, "약국", radius_m=90_000, limit=1)
+    assert [(each.name, each.source) for each in found] == [("지도 가게 1", "kakao")]
+    asked = there.asked[0].query
+    assert (asked["query"], asked["radius"], asked["size"]) == ("약국", "20000", "1")
+    assert (asked["x"], asked["y"]) == ("126.9780000", "37.5665000")
+
+
 async def _never(_: web.Request) -> web.StreamResponse:
     await asyncio.Event().wait()
     raise AssertionError
@@ -129,3 +145,13 @@ async def test_while_it_fails_our_own_places_answer(
     assert found
     assert {each.source for each in found} <= {"keco", "zerowaste"}
     assert (await stub.Suggest(pb.SuggestRequest(q="제로"), metadata=USER)).items
+    around = await _around(stub, "제로", radius_m=20_000)
+    assert around
+    assert all("제로" in each.name or "제로" in each.road_address for each in around)
+    assert [each.distance_km for each in around] == sorted(each.distance_km for each in around)
+
+
+async def test_without_a_key_other_services_find_ours(location: Service) -> None:
+    assert await _around(location.stub, "제로", radius_m=20_000)
+    assert not await _around(location.stub, "그런가게없음")
+    assert not await _around(location.stub, "!!")

@@ -7,17 +7,21 @@ from typing import Any
 import pytest
 from eco2.location.v1 import location_pb2
 
+from streaming.chat.branch import BranchError
 from streaming.chat.branches import bulk_waste, nearby, recyclable_price
 from streaming.chat.branches.bulk_waste import BulkWaste
 from streaming.chat.branches.collection_point import pickups_of
 from streaming.chat.branches.general import General
+from streaming.chat.branches.kakao_place import KakaoPlace
 from streaming.chat.branches.location import Location, stores_of
 from streaming.chat.branches.nearby import Nearby
 from streaming.chat.branches.recyclable_price import RecyclablePrice
 from streaming.chat.branches.waste_rag import WasteRag
 from streaming.chat.feedback import Level, level
 from streaming.chat.intent import Intent
+from streaming.chat.tools import Tools
 from streaming.chat.turn import Past, Picture, Place
+from streaming.chat.wanted import wanted
 from streaming.knowledge import Knowledge
 from streaming.model.provider import Vision
 from tests.unit.chat_tools.conftest import Asking
@@ -145,6 +149,87 @@ class Map:
         self.asked.append(request)
         near = request.radius_m > nearby.RADIUS_M
         return type("Answer", (), {"places": self._places if near else ()})()
+
+    async def SearchAround(self, request: Any, **_: Any) -> Any:
+        """All of them."""
+        self.asked.append(request)
+        return type("Answer", (), {"places": self._places})()
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("근처 약국 어디 있어?", "약국"),
+        ("이 근처 스타벅스 있나요", "스타벅스"),
+        ("중고 가게 가까운 곳 알려줘", "중고 가게"),
+        ("여기서 제일 가까운 주민센터가 어디예요?", "주민센터"),
+        ("어린이집은 어디에 있나요", "어린이집"),
+        ("비건 식당 주변에 있을까?", "비건 식당"),
+        ("가까운 곳 알려줘", ""),
+        ("근처에 뭐 있어?", ""),
+        ("!!!", ""),
+        ("가" * 40, ""),
+    ],
+)
+def test_what_is_looked_for_on_the_map_is_what_a_question_names(question: str, words: str) -> None:
+    assert wanted(question) == words
+
+
+SEOUL = Place(37.5, 127.0)
+PHARMACY = location_pb2.LocationEntry(
+    id=-1, name="온누리 <약국>", source="kakao", distance_text="120m", road_address="어느길 2"
+)
+
+
+async def test_other_kinds_of_places_come_from_the_map(asking: Asking) -> None:
+    known = Map(PHARMACY)
+    branch = KakaoPlace(known)  # type: ignore[arg-type]  # a double
+    question = asking("근처 약국 어디야?", Intent.LOCATION, place=SEOUL)
+    result = await branch.run(question)
+    assert (known.asked[0].q, known.asked[0].latitude) == ("약국", 37.5)
+    assert "온누리 ‹약국›" in result.answer
+    assert result.citations[0].source == "kakao"
+    silent = await Location(Nearby(known)).run(question)  # type: ignore[arg-type]
+    assert (silent.answer, len(known.asked)) == ("", 1)
+
+
+async def test_what_the_map_does_not_have_is_said(asking: Asking) -> None:
+    branch = KakaoPlace(Map())  # type: ignore[arg-type]  # a double
+    result = await branch.run(asking("근처 약국 어디야?", Intent.LOCATION, place=SEOUL))
+    assert result.answer.startswith("약국은 가까운 곳에서 찾지 못했어요")
+
+
+async def test_of_our_own_kinds_the_map_only_adds_its_own(asking: Asking) -> None:
+    ours = location_pb2.LocationEntry(id=7, name="우리 리필샵", source="zerowaste")
+    question = asking("근처 리필샵", Intent.LOCATION, place=SEOUL)
+    branch = KakaoPlace(Map(ours))  # type: ignore[arg-type]  # a double
+    assert (await branch.run(question)).answer == ""
+    branch = KakaoPlace(Map(ours, PHARMACY))  # type: ignore[arg-type]  # a double
+    assert "우리 리필샵" not in (await branch.run(question)).answer
+
+
+async def test_the_map_needs_to_know_where_the_user_is(asking: Asking) -> None:
+    branch = KakaoPlace(Map())  # type: ignore[arg-type]  # not asked without a place
+    asked = await branch.run(asking("근처 약국", Intent.LOCATION))
+    assert asked.needs_input is not None
+    for silent in (
+        asking("근처 약국", Intent.LOCATION, may_ask=False),
+        asking("가까운 곳 알려줘", Intent.LOCATION),
+    ):
+        assert (await branch.run(silent)).answer == ""
+
+
+async def test_when_no_place_can_be_asked_for_the_turn_goes_on(asking: Asking) -> None:
+    class Down:
+        async def SearchAround(self, request: Any, **_: Any) -> Any:
+            raise BranchError("down")
+
+    tools = Tools({"kakao_place": KakaoPlace(Down())})  # type: ignore[arg-type]  # a double
+    result = await tools.run(
+        "kakao_place", asking("근처 약국", Intent.LOCATION, place=SEOUL), own=True
+    )
+    assert result is not None
+    assert (result.available, result.answer) == (False, nearby.AWAY)
 
 
 async def test_where_nothing_is_near_it_is_looked_further(asking: Asking) -> None:

@@ -470,6 +470,75 @@ class SearchNearbyResponse(_message.Message):
 Global___SearchNearbyResponse: _TypeAlias = SearchNearbyResponse  # noqa: Y015
 
 @_typing.final
+class SearchAroundRequest(_message.Message):
+    """Request of SearchAround."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    Q_FIELD_NUMBER: _builtins.int
+    LATITUDE_FIELD_NUMBER: _builtins.int
+    LONGITUDE_FIELD_NUMBER: _builtins.int
+    RADIUS_M_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    q: _builtins.str
+    """Words to look for."""
+    latitude: _builtins.float
+    """Degrees north (WGS 84)."""
+    longitude: _builtins.float
+    """Degrees east (WGS 84)."""
+    radius_m: _builtins.int
+    """Metres, 5000 when unset; clamped to 100–20000."""
+    limit: _builtins.int
+    """How many at the most, 10 when unset."""
+    def __init__(
+        self,
+        *,
+        q: _builtins.str = ...,
+        latitude: _builtins.float = ...,
+        longitude: _builtins.float = ...,
+        radius_m: _builtins.int | None = ...,
+        limit: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_radius_m", b"_radius_m", "limit", b"limit", "radius_m", b"radius_m"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_radius_m", b"_radius_m", "latitude", b"latitude", "limit", b"limit", "longitude", b"longitude", "q", b"q", "radius_m", b"radius_m"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
+    _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
+    _WhichOneofReturnType__radius_m: _TypeAlias = _typing.Literal["radius_m"]  # noqa: Y015
+    _WhichOneofArgType__radius_m: _TypeAlias = _typing.Literal["_radius_m", b"_radius_m"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__radius_m) -> _WhichOneofReturnType__radius_m | None: ...
+
+Global___SearchAroundRequest: _TypeAlias = SearchAroundRequest  # noqa: Y015
+
+@_typing.final
+class SearchAroundResponse(_message.Message):
+    """Response of SearchAround."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[_location_pb2.LocationEntry]:
+        """Nearest first; of one source."""
+
+    def __init__(
+        self,
+        *,
+        places: _abc.Iterable[_location_pb2.LocationEntry] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["places", b"places"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchAroundResponse: _TypeAlias = SearchAroundResponse  # noqa: Y015
+
+@_typing.final
 class StagePlacesRequest(_message.Message):
     """Request of StagePlaces."""
 

@@ -60,6 +60,11 @@ class LocationServiceStub:
                 request_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyRequest.SerializeToString,
                 response_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyResponse.FromString,
                 _registered_method=True)
+        self.SearchAround = channel.unary_unary(
+                '/eco2.location.v1.LocationService/SearchAround',
+                request_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchAroundRequest.SerializeToString,
+                response_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchAroundResponse.FromString,
+                _registered_method=True)
         self.StagePlaces = channel.unary_unary(
                 '/eco2.location.v1.LocationService/StagePlaces',
                 request_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.StagePlacesRequest.SerializeToString,
@@ -122,6 +127,15 @@ class LocationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchAround(self, request, context):
+        """SearchAround returns places around a point that fit words, nearest first, for other services: the
+        map service's, or ours whose name or address has the words where that is away or finds none.
+        Errors: VALIDATION_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StagePlaces(self, request, context):
         """StagePlaces puts a batch of an import aside; nothing of it is visible before CommitImport.
         A batch may be sent again. Of places with one key the first of the import counts.
@@ -175,6 +189,11 @@ def add_LocationServiceServicer_to_server(servicer, server):
                     servicer.SearchNearby,
                     request_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyRequest.FromString,
                     response_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyResponse.SerializeToString,
+            ),
+            'SearchAround': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchAround,
+                    request_deserializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchAroundRequest.FromString,
+                    response_serializer=eco2_dot_location_dot_v1_dot_location__service__pb2.SearchAroundResponse.SerializeToString,
             ),
             'StagePlaces': grpc.unary_unary_rpc_method_handler(
                     servicer.StagePlaces,
@@ -328,6 +347,33 @@ class LocationService:
             '/eco2.location.v1.LocationService/SearchNearby',
             eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyRequest.SerializeToString,
             eco2_dot_location_dot_v1_dot_location__service__pb2.SearchNearbyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchAround(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/eco2.location.v1.LocationService/SearchAround',
+            eco2_dot_location_dot_v1_dot_location__service__pb2.SearchAroundRequest.SerializeToString,
+            eco2_dot_location_dot_v1_dot_location__service__pb2.SearchAroundResponse.FromString,
             options,
             channel_credentials,
             insecure,

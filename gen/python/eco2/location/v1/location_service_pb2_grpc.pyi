@@ -54,6 +54,11 @@ class LocationServiceStub:
     """SearchNearby returns places around a point for other services. Unknown categories do not filter.
     Errors: VALIDATION_FAILED.
     """
+    SearchAround: _grpc.UnaryUnaryMultiCallable[_location_service_pb2.SearchAroundRequest, _location_service_pb2.SearchAroundResponse]
+    """SearchAround returns places around a point that fit words, nearest first, for other services: the
+    map service's, or ours whose name or address has the words where that is away or finds none.
+    Errors: VALIDATION_FAILED.
+    """
     StagePlaces: _grpc.UnaryUnaryMultiCallable[_location_service_pb2.StagePlacesRequest, _location_service_pb2.StagePlacesResponse]
     """StagePlaces puts a batch of an import aside; nothing of it is visible before CommitImport.
     A batch may be sent again. Of places with one key the first of the import counts.
@@ -93,6 +98,11 @@ class LocationServiceAsyncStub(LocationServiceStub):
     """
     SearchNearby: _aio.UnaryUnaryMultiCallable[_location_service_pb2.SearchNearbyRequest, _location_service_pb2.SearchNearbyResponse]  # type: ignore[assignment]
     """SearchNearby returns places around a point for other services. Unknown categories do not filter.
+    Errors: VALIDATION_FAILED.
+    """
+    SearchAround: _aio.UnaryUnaryMultiCallable[_location_service_pb2.SearchAroundRequest, _location_service_pb2.SearchAroundResponse]  # type: ignore[assignment]
+    """SearchAround returns places around a point that fit words, nearest first, for other services: the
+    map service's, or ours whose name or address has the words where that is away or finds none.
     Errors: VALIDATION_FAILED.
     """
     StagePlaces: _aio.UnaryUnaryMultiCallable[_location_service_pb2.StagePlacesRequest, _location_service_pb2.StagePlacesResponse]  # type: ignore[assignment]
@@ -161,6 +171,17 @@ class LocationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_location_service_pb2.SearchNearbyResponse, _abc.Awaitable[_location_service_pb2.SearchNearbyResponse]]:
         """SearchNearby returns places around a point for other services. Unknown categories do not filter.
+        Errors: VALIDATION_FAILED.
+        """
+
+    @_abc_1.abstractmethod
+    def SearchAround(
+        self,
+        request: _location_service_pb2.SearchAroundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_location_service_pb2.SearchAroundResponse, _abc.Awaitable[_location_service_pb2.SearchAroundResponse]]:
+        """SearchAround returns places around a point that fit words, nearest first, for other services: the
+        map service's, or ours whose name or address has the words where that is away or finds none.
         Errors: VALIDATION_FAILED.
         """
 

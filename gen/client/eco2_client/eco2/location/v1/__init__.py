@@ -17,6 +17,8 @@ __all__ = (
     "LocationServiceStub",
     "OpeningHours",
     "RepeatedKey",
+    "SearchAroundRequest",
+    "SearchAroundResponse",
     "SearchNearbyRequest",
     "SearchNearbyResponse",
     "SearchRequest",
@@ -512,6 +514,60 @@ default_message_pool.register_message("eco2.location.v1", "RepeatedKey", Repeate
 
 
 @dataclass(eq=False, repr=False)
+class SearchAroundRequest(betterproto2.Message):
+    """
+    Request of SearchAround.
+    """
+
+    q: "str" = betterproto2.field(1, betterproto2.TYPE_STRING)
+    """
+    Words to look for.
+    """
+
+    latitude: "float" = betterproto2.field(2, betterproto2.TYPE_DOUBLE)
+    """
+    Degrees north (WGS 84).
+    """
+
+    longitude: "float" = betterproto2.field(3, betterproto2.TYPE_DOUBLE)
+    """
+    Degrees east (WGS 84).
+    """
+
+    radius_m: "int | None" = betterproto2.field(4, betterproto2.TYPE_INT32, optional=True)
+    """
+    Metres, 5000 when unset; clamped to 100–20000.
+    """
+
+    limit: "int | None" = betterproto2.field(5, betterproto2.TYPE_INT32, optional=True)
+    """
+    How many at the most, 10 when unset.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.location.v1", "SearchAroundRequest", SearchAroundRequest
+)
+
+
+@dataclass(eq=False, repr=False)
+class SearchAroundResponse(betterproto2.Message):
+    """
+    Response of SearchAround.
+    """
+
+    places: "list[LocationEntry]" = betterproto2.field(1, betterproto2.TYPE_MESSAGE, repeated=True)
+    """
+    Nearest first; of one source.
+    """
+
+
+default_message_pool.register_message(
+    "eco2.location.v1", "SearchAroundResponse", SearchAroundResponse
+)
+
+
+@dataclass(eq=False, repr=False)
 class SearchNearbyRequest(betterproto2.Message):
     """
     Request of SearchNearby.
@@ -825,6 +881,29 @@ class LocationServiceStub(betterproto2_grpclib.ServiceStub):
             "/eco2.location.v1.LocationService/SearchNearby",
             message,
             SearchNearbyResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
+    async def search_around(
+        self,
+        message: "SearchAroundRequest",
+        *,
+        timeout: "float | None" = None,
+        deadline: "Deadline | None" = None,
+        metadata: "MetadataLike | None" = None,
+    ) -> "SearchAroundResponse":
+        """
+        SearchAround returns places around a point that fit words, nearest first, for other services: the
+        map service's, or ours whose name or address has the words where that is away or finds none.
+        Errors: VALIDATION_FAILED.
+        """
+
+        return await self._unary_unary(
+            "/eco2.location.v1.LocationService/SearchAround",
+            message,
+            SearchAroundResponse,
             timeout=timeout,
             deadline=deadline,
             metadata=metadata,
