@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import grpc.aio
 
@@ -23,6 +24,27 @@ T = TypeVar("T")
 
 log = logs.get(__name__)
 
+_SERVICE_CONFIG: Final = {
+    "methodConfig": [
+        # Internal RPCs are idempotent by contract, so an attempt that found no server may be
+        # repeated; backoff as the gRPC retry design (gRFC A6) recommends.
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.05s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 3,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        },
+        # Except this one: every attempt asks a new question, which is paid for, and the code says
+        # as well that the model was asked and is away. What never left this process is still sent
+        # again (a transparent retry needs no policy).
+        {"name": [{"service": "eco2.chat.v1.ChatService", "method": "AskOnce"}]},
+    ]
+}
+
 CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -31,13 +53,7 @@ CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.max_receive_message_length", 12 * 1024 * 1024),
-    (
-        # Internal RPCs are idempotent by contract, so an attempt that found no server may be
-        # repeated; backoff as the gRPC retry design (gRFC A6) recommends.
-        "grpc.service_config",
-        '{"methodConfig":[{"name":[{}],"retryPolicy":{"maxAttempts":4,"initialBackoff":"0.05s",'
-        '"maxBackoff":"1s","backoffMultiplier":3,"retryableStatusCodes":["UNAVAILABLE"]}}]}',
-    ),
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
 )
 
 
