@@ -275,17 +275,17 @@ class Answering:
                         raise
                     worked.degraded = "llm_error"
                 else:
-                    text, worked.takes = told.text.strip(), told.takes
+                    text, worked.takes = told.text, told.takes
                     if told.call is not None:
                         worked.calls.append(told.call)
-            if not text:
+            if not text.strip():
                 text = aggregate.offline_answer(worked)
                 await wording.as_written(text)
             attached = aggregate.attachments(worked)
             if attached:
                 await wording.add(f"\n\n{attached}")
                 text = f"{text}\n\n{attached}"
-        worked.answer = text
+        worked.answer = text.strip()  # the rest as it was told, so that nothing on a screen moves
         metrics.STAGES.labels("answer").observe(time.perf_counter() - began)
         await self._narration.stage("answer", stages.COMPLETED, checkpoint=worked.to_bytes())
 

@@ -39,6 +39,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "ECO2_MODEL_PROVIDER": "openai",
     "OPENAI_API_KEY": "of-the-simulator",
     "ECO2_MODEL_CALL_TIMEOUT_SECONDS": "1.5",
+    "ECO2_MODEL_WEB_SEARCH": "on",
+    "ECO2_MODEL_PICTURES": "on",
     "ECO2_MODEL_BREAKER_OPEN_SECONDS": "0.2",
     "ECO2_MODEL_BREAKER_OPEN_MAX_SECONDS": "0.5",
     "ECO2_JOB_DEADLINE_SECONDS": str(JOB_SECONDS),
