@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from streaming.chat.intent import Classified, Intent
+from streaming.chat.schedule import asks_when
 
 OWN: Final[Mapping[Intent, tuple[str, ...]]] = {
     Intent.WASTE: ("waste_rag",),
@@ -29,6 +30,9 @@ ENRICHMENT: Final[Mapping[Intent, tuple[str, ...]]] = {
 
 WEATHER_NOT_FOR: Final = frozenset({Intent.WEATHER, Intent.GENERAL, Intent.CHARACTER})
 """With a known place, every other intent is enriched with the weather."""
+
+DAYS_FOR: Final = frozenset({Intent.WASTE, Intent.BULK_WASTE, Intent.GENERAL})
+"""Questions of these intents that ask for a day are told when the district collects."""
 
 SEARCH_BELOW: Final = 0.75
 """A general question classified with less confidence is looked up."""
@@ -87,6 +91,8 @@ def _merged(questions: Sequence[Classified]) -> list[Classified]:
 
 def _further(question: Classified, *, has_place: bool) -> list[str]:
     names = list(ENRICHMENT.get(question.intent, ()))
+    if question.intent in DAYS_FOR and asks_when(question.text):
+        names.append("collection_point")
     if has_place and question.intent not in WEATHER_NOT_FOR:
         names.append("weather")
     unsure = question.intent is Intent.GENERAL and question.confidence < SEARCH_BELOW

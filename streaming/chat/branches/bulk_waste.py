@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from streaming.chat.branch import BranchResult, Citation
+from streaming.chat.branches.districts import Districts
 from streaming.chat.turn import TurnContext
 
 FILE: Final = Path(__file__).parent.parent / "data" / "bulk_waste.yaml"
@@ -62,11 +63,12 @@ def load() -> Fees:
 
 
 class BulkWaste:
-    """Answers from the data file."""
+    """Answers from the data file, with what the user's district says where it can be asked."""
 
     name: Final = "bulk_waste"
 
-    def __init__(self, fees: Fees | None = None) -> None:
+    def __init__(self, districts: Districts | None = None, fees: Fees | None = None) -> None:
+        self._districts = districts
         self._fees = fees or load()
 
     async def run(self, context: TurnContext) -> BranchResult:
@@ -79,6 +81,9 @@ class BulkWaste:
         if found:
             lines.append(f"\n{data.district} 수수료 예시")
             lines.extend(f"- {fee.name}: {fee.won:,}원" for fee in found)
+        local = "" if self._districts is None else await self._districts.bulky(context)
+        if local:
+            lines.append(f"\n{local}")
         lines.append(f"\n{data.note}")
         text = "\n".join(lines)
         return BranchResult(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from eco2.location.v1 import location_pb2, location_service_pb2
 
+from streaming.chat import regions
 from streaming.chat.branch import BranchResult, Citation, NeedsInput
-from streaming.chat.turn import TurnContext
+from streaming.chat.regions import District
+from streaming.chat.turn import Place, TurnContext
 from streaming.chat.untrusted import as_line
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ MOST_PLACES: Final = 5
 RADIUS_M: Final = 5_000
 WIDER_RADIUS_M: Final = 20_000
 """Where nothing lies nearer."""
+SAME_DISTRICT_M: Final = 3_000
 CALL_SECONDS: Final = 2.5
 OURS: Final = Citation("places", "가까운 장소")
 
@@ -64,6 +67,23 @@ class Nearby:
             if answer.places:
                 return found(heading, answer.places)
         return BranchResult(context=NOTHING, answer=NOTHING, quality=0.0)
+
+    async def district(self, place: Place) -> District | None:
+        """The district a point lies in, as the addresses of the places around it tell; near a
+        border it may be the neighbour's. None where there are none.
+        """
+        answer = await self._location.SearchNearby(
+            location_service_pb2.SearchNearbyRequest(
+                latitude=place.latitude,
+                longitude=place.longitude,
+                radius_m=SAME_DISTRICT_M,
+                limit=MOST_PLACES,
+            ),
+            timeout=CALL_SECONDS,
+        )
+        known = regions.load()
+        named = (known.district_of(each.road_address) for each in answer.places)
+        return next((each for each in named if each is not None), None)
 
 
 def found(heading: str, places: Sequence[location_pb2.LocationEntry]) -> BranchResult:

@@ -15,6 +15,7 @@ from streaming.chat.branch import Branch
 from streaming.chat.branches.bulk_waste import BulkWaste
 from streaming.chat.branches.character import CharacterBranch
 from streaming.chat.branches.collection_point import CollectionPoint
+from streaming.chat.branches.districts import Districts
 from streaming.chat.branches.general import General
 from streaming.chat.branches.image_generation import ImageGeneration
 from streaming.chat.branches.kakao_place import KakaoPlace
@@ -24,7 +25,7 @@ from streaming.chat.branches.recyclable_price import RecyclablePrice
 from streaming.chat.branches.waste_rag import WasteRag
 from streaming.chat.branches.weather import WeatherBranch
 from streaming.chat.branches.web_search import WebSearch
-from streaming.chat.external import kma
+from streaming.chat.external import household_waste, keco, kma
 from streaming.chat.external.settings import ToolSettings
 from streaming.chat.settings import ChatWorkerSettings
 from streaming.knowledge import Knowledge
@@ -44,14 +45,15 @@ async def build_branches(
     rules = await asyncio.to_thread(WasteRag, knowledge)
     places = LocationServiceStub(context.channel("location"))
     nearby = Nearby(places)
+    districts = Districts(nearby, await household_waste.connect(context, settings))
     branches: tuple[Branch, ...] = (
         rules,
-        await asyncio.to_thread(BulkWaste),
+        await asyncio.to_thread(BulkWaste, districts),
         await asyncio.to_thread(RecyclablePrice),
         CharacterBranch(CharacterServiceStub(context.channel("character"))),
         Location(nearby),
         KakaoPlace(places),
-        CollectionPoint(nearby),
+        CollectionPoint(nearby, districts, await keco.connect(context, settings)),
         WeatherBranch(await kma.connect(context, settings)),
         General(),
         WebSearch(models.searcher, rules),

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
+from services.runtime.context import ProcessContext
+from services.runtime.outbound import Policy
+from services.runtime.settings import RuntimeSettings
 from streaming import knowledge
+from streaming.chat.external.policies import SERVICES
+from streaming.chat.external.settings import ToolSettings
 from streaming.chat.intent import Intent
 from streaming.chat.retrieval import Search
 from streaming.chat.turn import TurnContext
+from tests.stranger import Stranger, listening
+
+T = TypeVar("T")
+Connect = Callable[[ProcessContext, ToolSettings, Policy], Awaitable[T | None]]
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +54,44 @@ def asking() -> Asking:
         return TurnContext(message=message, intent=intent, **(given | more))
 
     return ask
+
+
+@pytest.fixture
+async def stranger() -> AsyncIterator[Stranger]:
+    """Somebody else's server."""
+    async with listening() as made:
+        yield made
+
+
+class Connecting(Protocol):
+    def __call__(
+        self, connect: Connect[T], service: str, **rules: Any
+    ) -> AbstractAsyncContextManager[T]: ...
+
+
+@pytest.fixture
+def connecting(stranger: Stranger) -> Connecting:
+    """Makes the adapter of a service that the stranger plays, with a key; fast and without a cache
+    unless `rules` say otherwise.
+    """
+
+    @asynccontextmanager
+    async def make(connect: Connect[T], service: str, **rules: Any) -> AsyncIterator[T]:
+        usual = {"timeout_seconds": 5.0, "backoff_seconds": 0.001, "cache_seconds": 0.0}
+        context = ProcessContext(RuntimeSettings())
+        settings = ToolSettings.model_validate(
+            {
+                "data_portal_key": "hush",
+                "kma_url": stranger.origin,
+                "keco_boxes_url": stranger.url,
+                "household_waste_url": stranger.url,
+            }
+        )
+        try:
+            made = await connect(context, settings, replace(SERVICES[service], **(usual | rules)))
+            assert made is not None
+            yield made
+        finally:
+            await context.close()
+
+    return make

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,11 +19,13 @@ from services.runtime.settings import RuntimeSettings
 from streaming.chat.external import kma
 from streaming.chat.external.kma import Kma, Precipitation, Sky, Weather
 from streaming.chat.external.kma_grid import Cell
-from streaming.chat.external.policies import SERVICES
 from streaming.chat.external.settings import ToolSettings
-from tests.stranger import Handler, Stranger, always, flood, listening, never
+from tests.stranger import Handler, Stranger, always, flood, never
 from tests.unit.chat_tools import recorded
+from tests.unit.chat_tools.conftest import Connecting
 from tests.wait import until
+
+Asking = Callable[..., AbstractAsyncContextManager[Kma]]
 
 SEOUL = Cell(60, 127)
 NOON = datetime(2026, 7, 1, 12, 5, tzinfo=kma.SEOUL)
@@ -85,25 +87,11 @@ def test_what_is_asked_for_has_always_been_published(when: datetime) -> None:
     assert 0 <= (now - kma.observation_base(now)).total_seconds() < 2 * 3600
 
 
-@asynccontextmanager
-async def asking(stranger: Stranger, **rules: Any) -> AsyncIterator[Kma]:
-    """The adapter with a key, and short patience."""
-    given = {"timeout_seconds": 2.0, "backoff_seconds": 0.001, "cache_seconds": 0.0, **rules}
-    context = ProcessContext(RuntimeSettings())
-    settings = ToolSettings.model_validate({"data_portal_key": "hush", "kma_url": stranger.origin})
-    try:
-        made = await kma.connect(context, settings, replace(SERVICES["kma"], **given))
-        assert made is not None
-        yield made
-    finally:
-        await context.close()
-
-
 @pytest.fixture
-async def stranger() -> AsyncIterator[Stranger]:
-    async with listening() as made:
-        made.answer = by_method()
-        yield made
+def asking(stranger: Stranger, connecting: Connecting) -> Asking:
+    """Connects to the service, which answers well until a test says otherwise."""
+    stranger.answer = by_method()
+    return partial(connecting, kma.connect, "kma")
 
 
 def by_method(now: Handler | bytes = NOW, coming: Handler | bytes = COMING) -> Handler:
@@ -114,8 +102,8 @@ def by_method(now: Handler | bytes = NOW, coming: Handler | bytes = COMING) -> H
     return answer
 
 
-async def test_both_answers_become_one_weather(stranger: Stranger) -> None:
-    async with asking(stranger) as service:
+async def test_both_answers_become_one_weather(stranger: Stranger, asking: Asking) -> None:
+    async with asking() as service:
         found = await service.weather(SEOUL, NOON.astimezone(UTC))
     assert found == Weather(
         temperature=27.4,
@@ -145,22 +133,24 @@ async def test_without_a_key_there_is_no_adapter() -> None:
         await context.close()
 
 
-async def test_an_issue_that_is_late_is_replaced_by_the_one_before(stranger: Stranger) -> None:
+async def test_an_issue_that_is_late_is_replaced_by_the_one_before(
+    stranger: Stranger, asking: Asking
+) -> None:
     async def late(request: web.Request) -> web.StreamResponse:
         there = request.query["base_time"] == "0800"
         return web.Response(body=COMING if there else recorded.NO_DATA)
 
     stranger.answer = by_method(coming=late)
-    async with asking(stranger) as service:
+    async with asking() as service:
         found = await service.weather(SEOUL, NOON)
     assert found.rain_chance == 70
     times = [r.query["base_time"] for r in stranger.asked if r.path == "/getVilageFcst"]
     assert times == ["1100", "0800"]
 
 
-async def test_half_an_answer_is_one(stranger: Stranger) -> None:
+async def test_half_an_answer_is_one(stranger: Stranger, asking: Asking) -> None:
     stranger.answer = by_method(coming=always(500))
-    async with asking(stranger) as service:
+    async with asking() as service:
         found = await service.weather(SEOUL, NOON)
     assert (found.temperature, found.rain_chance) == (27.4, None)
 
@@ -182,10 +172,10 @@ async def test_half_an_answer_is_one(stranger: Stranger) -> None:
     ],
 )
 async def test_failures_are_told_as_what_they_are_and_name_no_key(
-    stranger: Stranger, answer: Handler, error: type[Exception], attempts: int
+    stranger: Stranger, asking: Asking, answer: Handler, error: type[Exception], attempts: int
 ) -> None:
     stranger.answer = answer
-    async with asking(stranger, timeout_seconds=0.3 if answer is never else 5.0) as service:
+    async with asking(timeout_seconds=0.2 if answer is never else 5.0) as service:
         with pytest.raises(error) as caught:
             await service.weather(SEOUL, NOON)
     assert "hush" not in str(caught.value)
@@ -210,9 +200,11 @@ async def test_failures_are_told_as_what_they_are_and_name_no_key(
         [{"category": "POP", "fcstDate": None, "fcstTime": [], "fcstValue": "50"}],
     ],
 )
-async def test_rows_that_make_no_sense_are_passed_over(stranger: Stranger, rows: Any) -> None:
+async def test_rows_that_make_no_sense_are_passed_over(
+    stranger: Stranger, asking: Asking, rows: Any
+) -> None:
     stranger.answer = always(body=recorded.portal(rows))
-    async with asking(stranger) as service:
+    async with asking() as service:
         assert not (await service.weather(SEOUL, NOON)).is_known
 
 
@@ -225,9 +217,9 @@ def test_whatever_rows_hold_reading_them_never_fails(told: list[dict[str, Any]])
     kma.read(told, told, NOON)
 
 
-async def test_an_error_with_a_good_status_is_not_kept(stranger: Stranger) -> None:
+async def test_an_error_with_a_good_status_is_not_kept(stranger: Stranger, asking: Asking) -> None:
     stranger.answer = always(body=recorded.TIMED_OUT)
-    async with asking(stranger, cache_seconds=600.0, attempts=1) as service:
+    async with asking(cache_seconds=600.0, attempts=1) as service:
         with pytest.raises(OutboundUnavailable):
             await service.weather(SEOUL, NOON)
         stranger.answer = by_method()
@@ -239,11 +231,11 @@ async def test_an_error_with_a_good_status_is_not_kept(stranger: Stranger) -> No
 
 
 async def test_after_failures_the_service_is_left_alone_and_then_tried_again(
-    stranger: Stranger,
+    stranger: Stranger, asking: Asking
 ) -> None:
     stranger.answer = always(body=recorded.TIMED_OUT)
     rules = {"attempts": 1, "breaker_failures": 2, "breaker_open_seconds": 0.2}
-    async with asking(stranger, **rules) as service:
+    async with asking(**rules) as service:
         with pytest.raises(OutboundUnavailable, match="result 5"):
             await service.weather(SEOUL, NOON)
         with pytest.raises(OutboundUnavailable, match="left alone"):
