@@ -7,6 +7,7 @@ which is made eight times a day. What was not told, or tells nonsense, is None.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from services.runtime.context import ProcessContext
-from services.runtime.outbound import Outbound, OutboundError, Policy, client
+from services.runtime.outbound import Answer, Outbound, OutboundError, Policy, client
 from streaming.chat.external import portal
 from streaming.chat.external.kma_grid import Cell
 from streaming.chat.external.policies import SERVICES
@@ -39,6 +40,9 @@ SOON: Final = timedelta(hours=12)
 _OBSERVED_ROWS: Final = 20
 _FORECAST_ROWS: Final = 650
 """12 values an hour and two a day: 48 hours reach the end of tomorrow from any forecast."""
+
+_READ: Final = frozenset({"POP", "PTY", "SKY", "TMN", "TMP", "TMX"})
+_TIME: Final = re.compile(r"[0-9]{12}")
 
 _MISSING: Final = 900.0
 """Values of ±900 and beyond stand for "not measured"."""
@@ -130,7 +134,8 @@ class Kma:
     async def weather(self, cell: Cell, now: datetime) -> Weather:
         """The weather of a cell, now and until tomorrow. `now`: any zone.
 
-        Half an answer is one: of the two questions one may fail.
+        Half an answer is one: of the two questions one may fail. Where there are no values at all,
+        nothing is known.
         """
         now = now.astimezone(SEOUL)
         observed, forecast = await asyncio.gather(
@@ -140,7 +145,9 @@ class Kma:
             self._latest("getVilageFcst", cell, forecast_base(now), FORECAST_EVERY, _FORECAST_ROWS),
         )
         if isinstance(observed, OutboundError) and isinstance(forecast, OutboundError):
-            raise observed
+            for error in (observed, forecast):
+                if not isinstance(error, portal.NothingThere):
+                    raise error
         return read(
             [] if isinstance(observed, OutboundError) else observed,
             [] if isinstance(forecast, OutboundError) else forecast,
@@ -174,9 +181,19 @@ class Kma:
                 "nx": str(cell.x),
                 "ny": str(cell.y),
             },
-            check=portal.check,
+            check=_check,
         )
-        return rows(members(answer.json(), "response", "body", "items", "item"))
+        return _rows(answer)
+
+
+def _check(answer: Answer) -> None:
+    portal.check(answer)
+    if not _rows(answer):
+        raise portal.NothingThere("kma: no rows")
+
+
+def _rows(answer: Answer) -> list[Mapping[str, Any]]:
+    return rows(members(answer.json(), "response", "body", "items", "item"))
 
 
 def read(
@@ -190,10 +207,13 @@ def read(
     }
     soon: dict[str, list[float]] = {}
     tomorrow: dict[str, list[float]] = {}
-    for at, category, value in sorted(_forecast(forecast, now)):
-        if now - OBSERVATION_EVERY < at <= now + SOON:
+    # times are compared as they are written; reading them as times costs ten times as much
+    begins, ends = _written(now - OBSERVATION_EVERY), _written(now + SOON)
+    day = _written(now + timedelta(days=1))[:8]
+    for at, category, value in sorted(_forecast(forecast)):
+        if begins < at <= ends:
             soon.setdefault(category, []).append(value)
-        if at.date() == now.date() + timedelta(days=1):
+        if at.startswith(day):
             tomorrow.setdefault(category, []).append(value)
     kinds = [kind for each in soon.get("PTY", ()) if (kind := _precipitation(each)) is not None]
     return Weather(
@@ -209,17 +229,18 @@ def read(
     )
 
 
-def _forecast(
-    told: Iterable[Mapping[str, Any]], now: datetime
-) -> Iterator[tuple[datetime, str, float]]:
+def _forecast(told: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, float]]:
     for row in told:
-        value = _value(row.get("fcstValue"))
-        try:
-            at = datetime.strptime(f"{row.get('fcstDate')}{row.get('fcstTime')}", "%Y%m%d%H%M")
-        except ValueError:
+        category = row.get("category")
+        if not isinstance(category, str) or category not in _READ:
             continue
-        if value is not None:
-            yield at.replace(tzinfo=now.tzinfo), str(row.get("category")), value
+        at, value = f"{row.get('fcstDate')}{row.get('fcstTime')}", _value(row.get("fcstValue"))
+        if value is not None and _TIME.fullmatch(at):
+            yield at, category, value
+
+
+def _written(at: datetime) -> str:
+    return f"{at:%Y%m%d%H%M}"
 
 
 def _value(told: Any) -> float | None:
