@@ -22,6 +22,8 @@ from services.cli.app_client import AppClient, AppError, ServerEvent, Submitted
 from services.cli.demo import SAMPLE
 from services.runtime.ports import HOST
 from tests.e2e.model import ScriptedModel
+from tests.recorded_portal import NO_DATA
+from tests.stranger import Stranger, always, listening
 from tests.wait import until
 
 ORIGIN: Final = "https://localhost:5173"
@@ -100,9 +102,16 @@ class Watch:
 class World:
     """One running stack."""
 
-    def __init__(self, stack: EphemeralStack, model: ScriptedModel, key: keys.SigningKey) -> None:
+    def __init__(
+        self,
+        stack: EphemeralStack,
+        model: ScriptedModel,
+        portal: Stranger,
+        key: keys.SigningKey,
+    ) -> None:
         self.stack = stack
         self.model = model
+        self.portal = portal
         self._key = key
         self._numbers = itertools.count()
 
@@ -161,19 +170,33 @@ async def running_world(
     folder: Path, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[World]:
     """Start everything, and stop it; `settings` beside or instead of the usual ones."""
-    model = ScriptedModel()
-    await model.start()
-    key = keys.generate()
-    key_file = folder / "signing.pem"
-    key_file.write_text(key.private_pem)
-    own = {"OPENAI_BASE_URL": model.url, "ECO2_SIGNING_KEY_FILE": str(key_file)}
-    stack = EphemeralStack({**SETTINGS, **own, **(settings or {})})
-    try:
+    async with listening() as portal, _modelling() as model:
+        key = keys.generate()
+        key_file = folder / "signing.pem"
+        key_file.write_text(key.private_pem)
+        own = {
+            "OPENAI_BASE_URL": model.url,
+            "ECO2_SIGNING_KEY_FILE": str(key_file),
+            "ECO2_DATA_PORTAL_KEY": "of-the-stand-in",
+            "ECO2_KMA_URL": f"{portal.origin}/kma",
+            "ECO2_KECO_BOXES_URL": f"{portal.origin}/keco",
+            "ECO2_HOUSEHOLD_WASTE_URL": f"{portal.origin}/household",
+        }
+        portal.answer = always(body=NO_DATA)
+        stack = EphemeralStack({**SETTINGS, **own, **(settings or {})})
         await asyncio.to_thread(stack.__enter__)
         try:
-            yield World(stack, model, key)
+            yield World(stack, model, portal, key)
         finally:
             await asyncio.to_thread(stack.close)
+
+
+@asynccontextmanager
+async def _modelling() -> AsyncIterator[ScriptedModel]:
+    model = ScriptedModel()
+    await model.start()
+    try:
+        yield model
     finally:
         await model.stop()
 

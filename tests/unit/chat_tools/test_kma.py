@@ -20,8 +20,8 @@ from streaming.chat.external import kma
 from streaming.chat.external.kma import Kma, Precipitation, Sky, Weather
 from streaming.chat.external.kma_grid import Cell
 from streaming.chat.external.settings import ToolSettings
+from tests import recorded_portal as recorded
 from tests.stranger import Handler, Stranger, always, flood, never
-from tests.unit.chat_tools import recorded
 from tests.unit.chat_tools.conftest import Connecting
 from tests.wait import until
 

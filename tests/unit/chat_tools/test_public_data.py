@@ -22,8 +22,8 @@ from streaming.chat.external import household_waste, keco
 from streaming.chat.external.keco import Box
 from streaming.chat.external.settings import ToolSettings
 from streaming.chat.schedule import Times, Zone
+from tests import recorded_portal as recorded
 from tests.stranger import Handler, Stranger, always, flood, never
-from tests.unit.chat_tools import recorded
 from tests.unit.chat_tools.conftest import Connecting
 from tests.wait import until
 
