@@ -17,6 +17,9 @@ MERCATOR_END: Final = 85.0
 SOUTH, NORTH = 32.9, 38.8
 WEST, EAST = 124.4, 132.1
 
+_CELLS: Final = 1 << 12
+"""Cells along each side of that box."""
+
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,3}(?:\.\d+)?")
 _AROUND: Final = " \t\r\n?°'\"`,;NEne"
 """What may stand around a number without making it doubtful."""
@@ -99,6 +102,18 @@ def box_around(centre: Point, metres: float) -> tuple[float, float, float, float
     _, south = mercator(Point(centre.latitude - up, centre.longitude))
     _, north = mercator(Point(centre.latitude + up, centre.longitude))
     return east - aside, south, east + aside, north
+
+
+def cell(place: Point) -> int:
+    """The number of a cell of the country's box, some 170 m wide; cells that lie together have
+    numbers that lie together, mostly (Morton's order).
+    """
+    east = int((place.longitude - WEST) / (EAST - WEST) * _CELLS)
+    north = int((place.latitude - SOUTH) / (NORTH - SOUTH) * _CELLS)
+    # Read with the base 4, the bits of a number stand two apart.
+    return sum(
+        int(f"{min(max(side, 0), _CELLS - 1):b}", 4) << n for n, side in enumerate((east, north))
+    )
 
 
 def distance_text(metres: float) -> str:

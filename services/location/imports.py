@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from services.location import wording
+from services.location import filing, geo, wording
+from services.location.geo import Point
 from services.location.opening import Hours
 
 _COLUMNS: Final = (
@@ -34,15 +35,16 @@ COMMIT_SECONDS: Final = 280.0
 _STAGE: Final = """
     INSERT INTO staged_places (import_id, source, line, source_pk, name, road_address, lot_address,
                                latitude, longitude, store_category, pickup_categories, phone, hours,
-                               collection_items, introduction, letters)
+                               collection_items, introduction, letters, keys, takes, cell)
     SELECT $1, $2, line, source_pk, name, road_address, lot_address, latitude, longitude,
            store_category, string_to_array(pickups, ','), phone, hours, collection_items,
-           introduction, letters
+           introduction, letters, string_to_array(keys, ',')::smallint[], takes, cell
       FROM unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[],
                   $9::float8[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-                  $15::text[], $16::text[])
+                  $15::text[], $16::text[], $17::text[], $18::smallint[], $19::integer[])
         AS row (line, source_pk, name, road_address, lot_address, latitude, longitude,
-                store_category, pickups, phone, hours, collection_items, introduction, letters)
+                store_category, pickups, phone, hours, collection_items, introduction, letters,
+                keys, takes, cell)
     ON CONFLICT (import_id, source_pk) DO NOTHING
     """
 
@@ -54,28 +56,52 @@ _REPEATED: Final = """
     """
 
 _UPDATE: Final = f"""
-    UPDATE places SET ({", ".join(_VALUES)}, changed_at) = ({_STAGED}, now())
-      FROM staged_places AS staged
-     WHERE staged.import_id = $1
-       AND places.source = staged.source AND places.source_pk = staged.source_pk
-       AND ({_PLACED}) IS DISTINCT FROM ({_STAGED})
+    WITH changed AS (
+        UPDATE places SET ({", ".join(_VALUES)}, changed_at) = ({_STAGED}, now())
+          FROM staged_places AS staged
+         WHERE staged.import_id = $1
+           AND places.source = staged.source AND places.source_pk = staged.source_pk
+           AND ({_PLACED}) IS DISTINCT FROM ({_STAGED})
+        RETURNING id
+    ), taken_out AS (DELETE FROM filed_places USING changed WHERE place_id = id)
+    SELECT count(*) FROM changed
     """  # noqa: S608 - constants
 
 # Looked for first, not left to ON CONFLICT, so that an import of known places uses up no ids.
+# Neighbours are put into the same pages, so that a question about some place reads few of them.
 _INSERT: Final = f"""
-    INSERT INTO places ({_LIST})
-    SELECT {", ".join(f"staged.{name}" for name in _COLUMNS)} FROM staged_places AS staged
+    WITH placed AS (
+        INSERT INTO places ({_LIST})
+        SELECT {", ".join(f"staged.{name}" for name in _COLUMNS)} FROM staged_places AS staged
+         WHERE staged.import_id = $1
+           AND NOT EXISTS (SELECT 1 FROM places WHERE places.source = staged.source
+                                                  AND places.source_pk = staged.source_pk)
+         ORDER BY staged.cell, staged.line
+        RETURNING 1
+    )
+    SELECT count(*) FROM placed
+    """  # noqa: S608 - constants
+
+# Places that are new, and those taken out because they have changed.
+_FILE: Final = f"""
+    INSERT INTO filed_places (place_id, takes, spot)
+    SELECT id, staged.takes, point(spot[0] + {filing.STRIP} * key, spot[1])
+      FROM staged_places AS staged JOIN places USING (source, source_pk)
+     CROSS JOIN unnest(staged.keys) AS key
      WHERE staged.import_id = $1
-       AND NOT EXISTS (SELECT 1 FROM places WHERE places.source = staged.source
-                                              AND places.source_pk = staged.source_pk)
-     ORDER BY staged.line
+       AND NOT EXISTS (SELECT 1 FROM filed_places WHERE place_id = id)
+     ORDER BY id
     """  # noqa: S608 - constants
 
 _REMOVE: Final = """
-    DELETE FROM places
-     WHERE source = (SELECT source FROM staged_places WHERE import_id = $1 LIMIT 1)
-       AND NOT EXISTS (SELECT 1 FROM staged_places AS staged
-                        WHERE staged.import_id = $1 AND staged.source_pk = places.source_pk)
+    WITH removed AS (
+        DELETE FROM places
+         WHERE source = (SELECT source FROM staged_places WHERE import_id = $1 LIMIT 1)
+           AND NOT EXISTS (SELECT 1 FROM staged_places AS staged
+                            WHERE staged.import_id = $1 AND staged.source_pk = places.source_pk)
+        RETURNING id
+    ), taken_out AS (DELETE FROM filed_places USING removed WHERE place_id = id)
+    SELECT count(*) FROM removed
     """
 
 # Rows an hour old belong to an import that was given up.
@@ -112,7 +138,7 @@ class ImportStore:
         self, import_id: uuid.UUID, source: str, places: Sequence[Any]
     ) -> list[tuple[int, int]]:
         """Stage ImportedPlace messages; (line, first line) of those whose key was there before."""
-        columns: list[list[Any]] = [[] for _ in range(14)]
+        columns: list[list[Any]] = [[] for _ in range(17)]
         for place in places:
             for column, value in zip(columns, _row(place), strict=True):
                 column.append(value)
@@ -133,9 +159,8 @@ class ImportStore:
             for setting in ("statement_timeout", "lock_timeout"):
                 await connection.execute("SELECT set_config($1, $2, true)", setting, limit)
 
-            async def run(query: str, *arguments: object) -> int:
-                status = await connection.execute(query, *arguments, timeout=COMMIT_SECONDS)
-                return int(status.rsplit(" ", 1)[-1])
+            async def counted(query: str) -> int:
+                return int(await connection.fetchval(query, import_id, timeout=COMMIT_SECONDS))
 
             await connection.execute(
                 "SELECT pg_advisory_xact_lock(hashtext('location.imports'))", timeout=COMMIT_SECONDS
@@ -145,10 +170,12 @@ class ImportStore:
             )
             if staged != expected:
                 raise IncompleteError(staged)
-            removed = await run(_REMOVE, import_id) if remove_missing else 0
-            updated = await run(_UPDATE, import_id)
-            inserted = await run(_INSERT, import_id)
-            await run(_CLEAR, import_id)
+            removed = await counted(_REMOVE) if remove_missing else 0
+            updated = await counted(_UPDATE)
+            inserted = await counted(_INSERT)
+            if updated or inserted:
+                await connection.execute(_FILE, import_id, timeout=COMMIT_SECONDS)
+            await connection.execute(_CLEAR, import_id, timeout=COMMIT_SECONDS)
         return Outcome(inserted, updated, staged - inserted - updated, removed)
 
     async def discard(self, import_id: uuid.UUID) -> int:
@@ -174,4 +201,6 @@ def _row(place: Any) -> tuple[Any, ...]:
         place.store_category, ",".join(place.pickup_categories), place.phone or None, hours,
         place.collection_items or None, place.introduction or None,
         wording.searched((place.name, road, lot if lot != road else None)),
+        ",".join(map(str, filing.numbers(place.store_category, place.pickup_categories))),
+        filing.taking(place.pickup_categories), geo.cell(Point(place.latitude, place.longitude)),
     )  # fmt: skip

@@ -65,7 +65,7 @@ class Searcher:
         letters = wording.letters(words)
         if not letters:
             return []
-        rows = await self._store.nearest(point, radius_m=radius_m, limit=limit, letters=letters)
+        rows = await self._store.nearest_with(letters, point, radius_m=radius_m, limit=limit)
         return entries.of_nearest(rows, opening.now())
 
     async def suggest(self, words: str) -> list[pb.Suggestion]:
@@ -131,8 +131,8 @@ class Searcher:
             return []
         anchor, minute = entries.point_of(rows[0]), opening.now()
         if exact:
-            near = await self._store.nearest(
-                anchor, radius_m=radius_m, limit=MOST_OWN, letters=wording.letters(words)
+            near = await self._store.nearest_with(
+                wording.letters(words), anchor, radius_m=radius_m, limit=MOST_OWN
             )
             return entries.of_nearest(near, minute)
         return entries.of_nearest(by_distance(anchor, rows, radius_m), minute)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache
+from itertools import chain
 from typing import Final, NamedTuple
 
 import asyncpg
 
-from services.location import geo
-from services.location.categories import PICKUPS, STORES
+from services.location import filing, geo
 from services.location.geo import Point
 
 _SHOWN: Final = (
@@ -35,42 +35,40 @@ ALIKE: Final = 0.55
 a word of four blocks leaves about 0.6; unrelated words stay below 0.4."""
 
 
-@lru_cache(maxsize=512)
-def _nearest(stores: tuple[str, ...], pickups: tuple[str, ...], *, words: bool) -> str:
-    """The query: what lies in a box, nearest to its middle first.
+_NEAREST: Final = f"""
+    SELECT {_SHOWN} FROM places
+     WHERE spot <@ box(point($3, $4), point($5, $6))
+     ORDER BY spot <-> point($1, $2) LIMIT $7
+    """  # noqa: S608 - constants
 
-    Each category has an index of its own (a partial one, hence the literals, which are names of our
-    lists); of several categories the ordered answers are merged.
+_NEAREST_WITH_WORDS: Final = f"""
+    SELECT {_SHOWN} FROM places
+     WHERE spot <@ box(point($3, $4), point($5, $6)) AND letters LIKE ALL ($8::text[])
+     ORDER BY spot <-> point($1, $2) LIMIT $7
+    """  # noqa: S608 - constants
+
+
+@cache
+def _nearest_filed(keys: int) -> str:
+    """The nearest filed under any of so many keys.
+
+    The branches, one a key, are in order and are merged: of all together hardly more is read than
+    what is asked for. (Of ``takes`` is asked that none is above zero, not that all are zero,
+    because PostgreSQL takes the latter for so rare that it would rather sort all there is.)
     """
-    kinds = [f"store_category = '{_name(name, STORES)}'" for name in stores]
-    takes = [f"pickup_categories @> '{{{_name(name, PICKUPS)}}}'" for name in pickups]
-    # A place takes many things: one that an earlier branch has is not for the later ones.
-    alone = [
-        " AND ".join((take, *(f"NOT {other}" for other in takes[:n])))
-        for n, take in enumerate(takes)
-    ]
-    any_take = f"({' OR '.join(takes)})"
-    if kinds and takes:
-        branches = [f"{kind} AND {any_take}" for kind in kinds]
-    else:
-        branches = kinds or alone or ["true"]
-    around = "spot <@ box(point($1, $2), point($3, $4))"
-    matching = " AND letters LIKE ALL ($8::text[])" if words else ""
-    ordered = [
-        f"(SELECT {_SHOWN}, spot <-> point($5, $6) AS apart FROM places "  # noqa: S608 - names of lists
-        f"WHERE {around} AND {branch}{matching} ORDER BY apart LIMIT $7)"
-        for branch in branches
-    ]
-    if len(ordered) == 1:
-        return ordered[0]
-    return f"{' UNION ALL '.join(ordered)} ORDER BY apart LIMIT $7"
-
-
-def _name(name: str, allowed: Sequence[str]) -> str:
-    """A name of a list, which may stand in a statement; ValueError for anything else."""
-    if name not in allowed:
-        raise ValueError(f"{name!r} is no category")
-    return name
+    branches = " UNION ALL ".join(
+        f"""
+        (SELECT place_id, spot <-> point($1 + ${aside}::float8, $2) AS apart FROM filed_places
+          WHERE spot <@ box(point($3 + ${aside}, $4), point($5 + ${aside}, $6))
+            AND (takes & ${aside + 1}::integer) < 1
+          ORDER BY apart LIMIT $7)"""  # noqa: S608 - constants
+        for aside in range(8, 8 + 2 * keys, 2)
+    )
+    return f"""
+        SELECT {_SHOWN}
+          FROM (SELECT place_id FROM ({branches}) AS filed ORDER BY apart LIMIT $7) AS nearest
+          JOIN places ON id = place_id
+        """  # noqa: S608 - constants
 
 
 _CONTAINING: Final = f"""
@@ -135,20 +133,33 @@ class PlaceStore:
         limit: int,
         stores: Sequence[str] = (),
         pickups: Sequence[str] = (),
-        letters: str = "",
     ) -> list[Near]:
         """Places within a radius, nearest first.
 
-        `stores`, `pickups` and the words of `letters` narrow the places down before the limit;
-        empty ones do not.
+        `stores` and `pickups` narrow the places down before the limit; empty ones do not.
         """
-        words = _patterns(letters)
-        rows = await self._pool.fetch(
-            _nearest(tuple(stores), tuple(pickups), words=bool(words)),
-            *geo.box_around(centre, radius_m),
+        around = (
             *geo.mercator(centre),
+            *geo.box_around(centre, radius_m),
             math.ceil(limit * MORE),
-            *([words] if words else []),
+        )
+        if stores or pickups:
+            keys = tuple(filing.keys(stores, pickups))
+            rows = await self._pool.fetch(_nearest_filed(len(keys)), *around, *chain(*keys))
+        else:
+            rows = await self._pool.fetch(_NEAREST, *around)
+        return by_distance(centre, rows, radius_m)[:limit]
+
+    async def nearest_with(
+        self, letters: str, centre: Point, *, radius_m: float, limit: int
+    ) -> list[Near]:
+        """Places within a radius whose name or address has all the words, nearest first."""
+        rows = await self._pool.fetch(
+            _NEAREST_WITH_WORDS,
+            *geo.mercator(centre),
+            *geo.box_around(centre, radius_m),
+            math.ceil(limit * MORE),
+            _patterns(letters),
         )
         return by_distance(centre, rows, radius_m)[:limit]
 

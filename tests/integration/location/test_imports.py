@@ -19,16 +19,18 @@ from services.runtime.remote import domain_error
 from tests.integration.location.conftest import Service
 
 COUNT = 30
+SEA = (33.2, 125.2)
+"""Nothing else is there."""
 
 
-def _file(path: Path, *, name: str = "") -> Path:
-    """Sample rows under keys of their own; `name` renames the first."""
-    header, *lines = sample_places.rows(KECO, COUNT, seed=7)
+def _file(path: Path, *, rows: int = COUNT, **first: str) -> Path:
+    """Sample rows under keys of their own; cells of the first one may be given."""
+    header, *lines = sample_places.rows(KECO, rows, seed=7)
     table = [list(line) for line in lines]
     for number, line in enumerate(table):
         line[0] = str(5_000_000 + number)
-    if name:
-        table[0][header.index("positnNm")] = name
+    for column, cell in first.items():
+        table[0][header.index(column)] = cell
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *table])
     return path
@@ -51,11 +53,42 @@ async def test_an_import_is_repeatable_and_changes_what_changed(
     with Report(tmp_path / "report.csv") as report:
         first = await _import(_file(tmp_path / "a.csv"), report).run(location.target)
         again = await _import(tmp_path / "a.csv", report).run(location.target)
-        renamed = _file(tmp_path / "b.csv", name="새 이름")
+        renamed = _file(tmp_path / "b.csv", positnNm="새 이름")
         changed = await _import(renamed, report).run(location.target)
     assert (first.inserted, first.updated) == (COUNT, 0)
     assert (again.inserted, again.updated, again.unchanged) == (0, 0, COUNT)
     assert (changed.inserted, changed.updated, changed.unchanged) == (0, 1, COUNT - 1)
+
+
+async def _names(location: Service, *pickups: str) -> set[str]:
+    """Names of the places around some spot in the sea."""
+    answer = await location.stub.SearchNearby(
+        pb.SearchNearbyRequest(
+            latitude=SEA[0], longitude=SEA[1], radius_m=5_000, limit=200, pickup_categories=pickups
+        )
+    )
+    return {place.name for place in answer.places}
+
+
+async def test_a_changed_place_is_found_by_what_it_is_now_and_a_removed_one_no_more(
+    location: Service, tmp_path: Path
+) -> None:
+    spot = {"positnPstnLat": str(SEA[0]), "positnPstnLot": str(SEA[1]), "positnNm": "바다 가게"}
+    table = [list(line) for line in sample_places.rows(KECO, 240)]  # what the local run has
+    with Report(tmp_path / "report.csv") as report:
+        for items, takes, no_more in (("캔", "can", "glass"), ("유리병", "glass", "can")):
+            path = _file(tmp_path / "a.csv", rows=1, clctItemCn=items, **spot)
+            await _import(path, report).run(location.target)
+            assert await _names(location, takes) == await _names(location) == {"바다 가게"}
+            assert await _names(location, takes, "paper") == {"바다 가게"}
+            assert await _names(location, no_more) == set()
+        with (tmp_path / "samples.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(table)
+        replacing = _import(tmp_path / "samples.csv", report)
+        replacing.remove_missing = True
+        counts = await replacing.run(location.target)
+    assert counts.removed >= 1
+    assert await _names(location) == await _names(location, "glass") == set()
 
 
 async def test_repeated_keys_are_reported_with_the_line_that_counts(
@@ -76,7 +109,7 @@ async def test_repeated_keys_are_reported_with_the_line_that_counts(
 async def test_a_file_that_is_given_up_has_changed_nothing(
     location: Service, tmp_path: Path
 ) -> None:
-    path = _file(tmp_path / "a.csv", name="nobody sees this")
+    path = _file(tmp_path / "a.csv", positnNm="nobody sees this")
     with path.open("a", encoding="utf-8") as file:
         file.write("broken,row\n" * 5)
     with Report(tmp_path / "report.csv") as report, pytest.raises(ImportGivenUpError):

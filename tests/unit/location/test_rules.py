@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -69,14 +67,6 @@ def test_comma_lists_of_categories() -> None:
     )
     with pytest.raises(categories.UnknownCategoryError, match="zoo"):
         categories.chosen("lodging,zoo", categories.STORES)
-
-
-def test_every_category_has_an_index_of_its_own() -> None:
-    migration = Path("services/location/migrations/0001_places.sql").read_text(encoding="utf-8")
-    stores = set(re.findall(r"store_category = '(\w+)'", migration))
-    pickups = set(re.findall(r"pickup_categories @> '\{(\w+)\}'", migration))
-    assert stores == set(categories.STORES)
-    assert pickups == set(categories.PICKUPS)
 
 
 def test_radius_is_clamped_and_never_refused_contract_9_row_8() -> None:
