@@ -1,4 +1,5 @@
-"""Text of others on its way into a prompt: cleaned, before it is quoted as data.
+"""Text of others on its way into a prompt: cleaned, before it is quoted as data; and what a model
+made of it on its way to a screen.
 
 What a search, a map service or a shop owner wrote may say "ignore previous instructions", close the
 tags it is quoted in, or hide text from the reader. No filter can decide what is an instruction, so
@@ -92,6 +93,32 @@ def with_sound_links(text: str) -> str:
 
     return _WEB_LINKS.sub(checked, text)
 
+
+class Unpictured:
+    """Takes the pictures out of a model's Markdown as it comes: each becomes a link.
+
+    A model that a page has talked into something may word ``![](https://…?everything-it-knows)``,
+    and a client that draws it carries that away without anybody's click. The pictures we mean are
+    put below the text.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """What can be told of the text so far; only marks that may begin a picture are held."""
+        text = self._held + piece
+        told = text.rstrip("!")
+        self._held = text[len(told) :]
+        return _PICTURE_MARKS.sub("[", told)
+
+    def end(self) -> str:
+        """What was held."""
+        held, self._held = self._held, ""
+        return held
+
+
+_PICTURE_MARKS: Final = re.compile(r"!+\[")
 
 _WEB_LINKS: Final = re.compile(r"\[([^\]\n]{1,200})\]\(([^)\s]{1,2048})\)")
 

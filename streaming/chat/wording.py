@@ -20,6 +20,7 @@ from streaming.chat import metrics
 from streaming.chat.branch import ModelCall
 from streaming.chat.narration import Narration
 from streaming.chat.settings import ChatWorkerSettings
+from streaming.chat.untrusted import Unpictured
 from streaming.model.chat import Line, Speech
 from streaming.model.models import Talker
 from streaming.model.provider import ModelError, ModelTimeout
@@ -103,9 +104,10 @@ class Wording:
         await self._narration.flush()
 
     async def _follow(self, speech: Speech) -> str:
-        narration, said = self._narration, []
-        while text := await speech.read():
+        narration, said, pictures = self._narration, [], Unpictured()
+        while piece := await speech.read():
             began = time.monotonic()
+            text = pictures.feed(piece)
             said.append(text)
             first = len(said) == 1
             if first:
@@ -118,6 +120,9 @@ class Wording:
             pause = narration.due - time.monotonic()
             if pause > 0:
                 await asyncio.sleep(pause)
+        rest = pictures.end()
+        said.append(rest)
+        await narration.say(rest)
         await narration.flush()
         return "".join(said)
 

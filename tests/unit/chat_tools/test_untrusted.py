@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.chat.untrusted import CUT, as_line, cleaned, web_address, with_sound_links
+from streaming.chat.untrusted import (
+    CUT,
+    Unpictured,
+    as_line,
+    cleaned,
+    web_address,
+    with_sound_links,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +76,23 @@ def test_links_that_lead_nowhere_keep_their_words() -> None:
 @given(st.text(max_size=100))
 def test_an_address_never_ends_its_link(url: str) -> None:
     assert not set("() \n") & set(web_address(f"https://a.kr/{url}"))
+
+
+def unpictured(*pieces: str) -> str:
+    pictures = Unpictured()
+    return "".join([*(pictures.feed(piece) for piece in pieces), pictures.end()])
+
+
+def test_a_picture_a_model_words_is_no_more_than_a_link() -> None:
+    assert unpictured("보세요 ![x](https://evil/?q=1)!") == "보세요 [x](https://evil/?q=1)!"
+    assert unpictured("좋아요!", "!", "[x](u)") == "좋아요[x](u)"
+    assert unpictured("좋아요!", "! ", "[x](u)") == "좋아요!! [x](u)"
+
+
+@given(st.lists(st.text(alphabet="![]a(", max_size=6), max_size=12))
+def test_however_a_text_is_cut_no_picture_gets_through(pieces: list[str]) -> None:
+    whole = "".join(pieces)
+    assert unpictured(*pieces) == unpictured(whole)
+    assert "![" not in unpictured(whole)
+    if "![" not in whole:
+        assert unpictured(whole) == whole
