@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from streaming.chat import routing
 from streaming.chat.branch import Citation, ModelCall
 from streaming.chat.feedback import Feedback
-from streaming.chat.routing import OWN
 from streaming.chat.untrusted import cleaned
 from streaming.chat.worked import Worked
 from streaming.model.provider import Vision
@@ -73,7 +73,7 @@ def can_answer_offline(worked: Worked) -> bool:
 
 def is_own(worked: Worked, name: str) -> bool:
     """Whether a branch answers one of the questions, rather than only adding to an answer."""
-    return any(name in OWN[question.intent] for question in worked.questions)
+    return any(routing.is_own(name, question) for question in worked.questions)
 
 
 def attachments(worked: Worked) -> str:

@@ -27,7 +27,7 @@ from streaming.chat.grading import verdict_on
 from streaming.chat.intent import Classified, Intent
 from streaming.chat.memory import Placed
 from streaming.chat.narration import Narration
-from streaming.chat.routing import Route, routes
+from streaming.chat.routing import SEARCH, Route, routes
 from streaming.chat.service import TurnService
 from streaming.chat.settings import ChatWorkerSettings
 from streaming.chat.sight import look
@@ -211,15 +211,15 @@ class Answering:
         """Search the web when the rule documents have nothing that fits."""
         wanted = feedback.elsewhere(
             self._worked,
-            connected=self._means.tools.is_connected(feedback.SEARCH),
+            connected=self._means.tools.is_connected(SEARCH),
             seconds_left=self._deadline - time.time(),
         )
         if wanted is None:
             return
         question, seconds = wanted
-        result = await self._branch(Route(feedback.SEARCH, question, False), seconds)
+        result = await self._branch(Route(SEARCH, question, False), seconds)
         if result is not None:
-            self._worked.results[feedback.SEARCH] = result
+            self._worked.results[SEARCH] = result
 
     async def _sum_up(self) -> None:
         """Sum up what the memory has no room for."""

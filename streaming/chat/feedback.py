@@ -1,4 +1,7 @@
-"""How well the rule documents fit a question, and where else to look (domain.md (i)). Pure."""
+"""How well the rule documents fit a question, and where else to look (domain.md (i)). Pure.
+
+They come first, a search of the web next, and after it only the model's own knowledge is left.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from streaming.chat.intent import Classified
-from streaming.chat.routing import OWN
+from streaming.chat.routing import OWN, SEARCH
 from streaming.chat.worked import Worked
 
 SUBJECT: Final = "waste_rag"
 """The branch that is judged."""
-
-SEARCH: Final = "web_search"
-"""Where else it is looked; after that only the model's own knowledge is left."""
 
 
 class Level(StrEnum):

@@ -34,6 +34,9 @@ WEATHER_NOT_FOR: Final = frozenset({Intent.WEATHER, Intent.GENERAL, Intent.CHARA
 DAYS_FOR: Final = frozenset({Intent.WASTE, Intent.BULK_WASTE, Intent.GENERAL})
 """Questions of these intents that ask for a day are told when the district collects."""
 
+SEARCH: Final = "web_search"
+"""The branch that searches the web."""
+
 SEARCH_BELOW: Final = 0.75
 """A general question classified with less confidence is looked up."""
 
@@ -45,6 +48,10 @@ SEARCH_WORDS: Final = (
 """A question with one of these asks for what no rule document knows."""
 
 
+ASKING_WORDS: Final = ("검색", "인터넷", "웹에서", "웹서치", "구글링")
+"""A question with one of these asks for a search in so many words, whatever it is about."""
+
+
 class Route(NamedTuple):
     """One branch and the question it is asked for."""
 
@@ -52,6 +59,16 @@ class Route(NamedTuple):
     question: Classified
     own: bool
     """Whether it answers the question, or only enriches another branch's answer."""
+
+
+def asks_to_search(text: str) -> bool:
+    """Whether a question asks for a search of the web in so many words."""
+    return any(word in text for word in ASKING_WORDS)
+
+
+def is_own(name: str, question: Classified) -> bool:
+    """Whether a branch answers a question, rather than only adding to another's answer."""
+    return name in OWN[question.intent] or (name == SEARCH and asks_to_search(question.text))
 
 
 def routes(
@@ -70,7 +87,7 @@ def routes(
             chosen.setdefault(name, Route(name, question, True))
     for question in merged:
         for name in _further(question, has_place=has_place):
-            chosen.setdefault(name, Route(name, question, False))
+            chosen.setdefault(name, Route(name, question, is_own(name, question)))
     return [route for route in chosen.values() if route.branch in there]
 
 
@@ -96,6 +113,7 @@ def _further(question: Classified, *, has_place: bool) -> list[str]:
     if has_place and question.intent not in WEATHER_NOT_FOR:
         names.append("weather")
     unsure = question.intent is Intent.GENERAL and question.confidence < SEARCH_BELOW
-    if unsure or any(word in question.text for word in SEARCH_WORDS):
-        names.append("web_search")
+    wanted = any(word in question.text for word in (*SEARCH_WORDS, *ASKING_WORDS))
+    if unsure or wanted:
+        names.append(SEARCH)
     return names

@@ -44,7 +44,8 @@ REFUSED: Final = (
     "다른 그림을 부탁해 주세요."
 )
 ENOUGH: Final = "오늘 그릴 수 있는 그림을 모두 그렸어요. 내일 다시 부탁해 주세요."
-AWAY: Final = "지금은 그림을 그려 드릴 수 없어요. 배출 방법은 글로 알려 드릴게요!"
+AWAY: Final = "지금은 그림을 그려 드릴 수 없어요."
+INSTEAD: Final = f"{AWAY} 대신 글로 알려 드릴게요."
 
 
 class ImageGeneration:
@@ -115,10 +116,21 @@ class ImageGeneration:
         )
 
     def unavailable(self, context: TurnContext) -> BranchResult:
-        """That nothing was drawn; a picture that was, and could not be stored, is on the bill."""
+        """That nothing was drawn, and in words what the documents say of the thing; a picture that
+        was drawn and could not be stored is on the bill.
+        """
         lost = self._unstored.pop(context.job_id, None)
         calls = () if lost is None else (self._bill(lost),)
-        return BranchResult(context=AWAY, answer=AWAY, available=False, calls=calls)
+        ours = self._rules.look_up(context)
+        if not ours.answer or level(ours.quality or 0.0) not in TELLING:
+            return BranchResult(context=AWAY, answer=AWAY, available=False, calls=calls)
+        return BranchResult(
+            context=f"{INSTEAD}\n{ours.context}",
+            answer=f"{INSTEAD}\n\n{ours.answer}",
+            citations=ours.citations,
+            available=False,
+            calls=calls,
+        )
 
     def _asked(self, context: TurnContext) -> dict[str, str]:
         """The request, and how the thing it is about is thrown out, if that is known."""

@@ -8,6 +8,7 @@ from streaming.chat.branch import BranchResult, Citation, ModelCall
 from streaming.chat.branches.waste_rag import WasteRag
 from streaming.chat.feedback import TELLING, level
 from streaming.chat.intent import Intent
+from streaming.chat.routing import asks_to_search
 from streaming.chat.turn import TurnContext
 from streaming.chat.untrusted import as_line, cleaned, web_address, with_sound_links
 from streaming.model.guard import Budget
@@ -69,6 +70,8 @@ class WebSearch:
         """That the web was not asked, with what our documents have where they have it."""
         if not _is_asked_for(context):
             return BranchResult(available=False)
+        if context.intent is not Intent.WEB_SEARCH:  # another branch says what the documents have
+            return BranchResult(context=NOT_ASKED, answer=NOT_ASKED, available=False)
         ours = self._rules.look_up(context)
         if not ours.answer or level(ours.quality or 0.0) not in TELLING:
             return BranchResult(context=NOTHING, answer=NOTHING, available=False)
@@ -107,4 +110,4 @@ def found(finding: Finding, provider: str) -> BranchResult:
 
 def _is_asked_for(context: TurnContext) -> bool:
     """Whether the user asked for a search, rather than a question that one may add to."""
-    return context.intent is Intent.WEB_SEARCH
+    return context.intent is Intent.WEB_SEARCH or asks_to_search(context.message)

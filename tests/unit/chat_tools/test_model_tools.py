@@ -143,6 +143,8 @@ class TestWebSearch:
         assert (nothing.answer, nothing.available) == (web_search.NOTHING, False)
         added = await branch.run(asking("요즘 캔은 어떻게 버려?", Intent.WASTE))
         assert (added.available, added.answer, added.context) == (True, "", "")
+        both = await branch.run(asking("캔 버리는 법 검색해 줘", Intent.WASTE))
+        assert (both.available, both.answer) == (False, web_search.NOT_ASKED)
 
     @pytest.mark.parametrize(
         "changes", [{"errors": 1.0}, {"nonsense": 1.0}, {"down_seconds": 60.0}]
@@ -278,6 +280,10 @@ class TestImageGeneration:
         assert not branch.connected
         told = await branch.run(asking("그려 줘", Intent.IMAGE_GENERATION))
         assert (told.answer, told.available) == (image_generation.AWAY, False)
+        instead = await branch.run(asking("캔 버리는 법 그려 줘", Intent.IMAGE_GENERATION))
+        assert instead.answer.startswith(image_generation.INSTEAD)
+        assert "캔 수거함" in instead.answer
+        assert instead.citations
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,18 @@ def test_the_branch_of_an_intent_comes_first_and_enrichment_after_it() -> None:
     assert chosen(about(Intent.WASTE), about(Intent.WEATHER)) == ["waste_rag", "weather"]
 
 
+def test_who_asks_for_a_search_is_told_when_there_was_none() -> None:
+    asked = about(Intent.WASTE, "캔 버리는 법을 인터넷에서 알려 줘")
+    routed = {route.branch: route.own for route in routes([asked], has_place=False, existing=ALL)}
+    assert routed == {"waste_rag": True, "weather": False, "web_search": True}
+    away = BranchResult(answer="찾아보지 못했어요.", available=False)
+    worked = Worked(questions=(asked,), results={"web_search": away})
+    assert aggregate.offline_answer(worked) == "찾아보지 못했어요."
+    recent = about(Intent.WASTE, "요즘 캔은?")
+    worked = Worked(questions=(recent,), results={"web_search": away})
+    assert aggregate.offline_answer(worked) == aggregate.NOTHING_FOUND
+
+
 def understanding(*guesses: Guess) -> Understanding:
     return Understanding(questions=guesses, usage=Usage(), model="m", prompt_version="v")
 
