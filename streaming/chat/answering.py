@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -27,6 +27,7 @@ from streaming.chat.grading import verdict_on
 from streaming.chat.intent import Classified, Intent
 from streaming.chat.memory import Placed
 from streaming.chat.narration import Narration
+from streaming.chat.policies import ENRICHMENT_SECONDS
 from streaming.chat.routing import SEARCH, Route, routes
 from streaming.chat.service import TurnService
 from streaming.chat.settings import ChatWorkerSettings
@@ -193,15 +194,15 @@ class Answering:
         return None
 
     async def _branch(
-        self, route: Route, within_seconds: float | None = None
+        self, route: Route, within_seconds: float = ENRICHMENT_SECONDS
     ) -> BranchResult | None:
-        result = None
         async with self._step(route.branch):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(within_seconds):
-                    result = await self._means.tools.run(
-                        route.branch, self._context(route.question), own=route.own
-                    )
+            result = await self._means.tools.run(
+                route.branch,
+                self._context(route.question),
+                own=route.own,
+                within_seconds=within_seconds,
+            )
             if result is not None and result.calls:  # paid for: kept before the others are done
                 self._worked.results[route.branch] = result
                 await self._narration.keep(self._worked.to_bytes())

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from streaming.chat.intent import Classified
+from streaming.chat.policies import ENRICHMENT_SECONDS
 from streaming.chat.routing import OWN, SEARCH
 from streaming.chat.worked import Worked
 
@@ -30,9 +31,6 @@ class Level(StrEnum):
 TELLING: Final = frozenset({Level.EXCELLENT, Level.GOOD, Level.PARTIAL})
 """What is good enough to be told; below it, it is looked elsewhere."""
 
-SEARCH_SECONDS: Final = 12.0
-"""Longest that looking elsewhere may take: one search and the beginning of another. The user waits
-for it after all branches are done."""
 LEAST_SECONDS: Final = 3.0
 """A search that is given less finds nothing."""
 RESERVED_SECONDS: Final = 40.0
@@ -89,13 +87,15 @@ def elsewhere(
     worked: Worked, *, connected: bool, seconds_left: float
 ) -> tuple[Classified, float] | None:
     """What to search the web for because the rule documents have nothing that fits, and for how
-    many seconds; None when it is not searched: they fit, it was searched already, no tool searches
-    (`connected`), or the turn's time would not last for an answer.
+    many seconds: the user waits for it when all branches are done.
+
+    None when it is not searched: they fit, it was searched already, no tool searches (`connected`),
+    or the turn's time would not last for an answer.
     """
     judged = judge(worked)
     if judged is None or not judged.reason or SEARCH in worked.results or not connected:
         return None
-    seconds = min(SEARCH_SECONDS, seconds_left - RESERVED_SECONDS)
+    seconds = min(ENRICHMENT_SECONDS, seconds_left - RESERVED_SECONDS)
     if seconds < LEAST_SECONDS:
         return None
     asked = (q for q in worked.questions if SUBJECT in OWN[q.intent])

@@ -41,6 +41,9 @@ BREAKER_SECONDS: Final = 30.0
 RETRY_PAUSE_SECONDS: Final = 0.2
 """Longest pause before the first further try, drawn at random from 0; doubled for each one."""
 
+ENRICHMENT_SECONDS: Final = 12.0
+"""Longest that a branch which only enriches may keep an answer waiting, all its tries together."""
+
 _FALLBACK, _OPEN, _CLOSE = FailMode.FALLBACK, FailMode.OPEN, FailMode.CLOSE
 
 POLICIES: Final[Mapping[str, Policy]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from streaming.chat import metrics
 from streaming.chat.branch import Branch, BranchError, BranchResult, Connected
 from streaming.chat.policies import (
     BREAKER_SECONDS,
+    ENRICHMENT_SECONDS,
     RETRY_PAUSE_SECONDS,
     FailMode,
     Policy,
@@ -70,17 +72,28 @@ class Tools:
         return branch is not None and (not isinstance(branch, Connected) or branch.connected)
 
     async def run(
-        self, name: str, context: TurnContext, *, own: bool = False
+        self,
+        name: str,
+        context: TurnContext,
+        *,
+        own: bool = False,
+        within_seconds: float = ENRICHMENT_SECONDS,
     ) -> BranchResult | None:
         """What a branch found, or what its failure leaves: None when the turn goes on without it.
 
-        `own`: whether it answers the question, so that its failure can't be passed over in silence.
+        `own`: whether it answers the question, so that its failure can't be passed over in silence
+        and its tries are as many as its policy says. One that only enriches has so many seconds for
+        all its tries.
         Raises :class:`BranchClosed` when the turn can't. KeyError for an unknown branch.
         """
         policy, breaker = self._policies[name], self._breakers[name]
         outcome = "error"
+        until = math.inf if own else time.monotonic() + within_seconds
         for attempt in range(policy.retries + 1):
+            seconds = min(policy.timeout_seconds, until - time.monotonic())
             if attempt:
+                if seconds < policy.timeout_seconds / 2:
+                    break  # too little for a try: it would only count as a failure
                 pause = RETRY_PAUSE_SECONDS * 2 ** (attempt - 1)
                 await asyncio.sleep(random.uniform(0, pause))
             permit = breaker.enter(time.monotonic())
@@ -88,7 +101,7 @@ class Tools:
                 outcome = "held_off"
                 break
             try:
-                async with asyncio.timeout(policy.timeout_seconds):
+                async with asyncio.timeout(seconds):
                     result = await self._branches[name].run(context)
             except TimeoutError:
                 breaker.failed(permit, time.monotonic())

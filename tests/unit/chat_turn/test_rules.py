@@ -14,7 +14,7 @@ from streaming.chat.branch import BranchError, BranchResult, Citation
 from streaming.chat.feedback import Level
 from streaming.chat.intent import Classified, Intent
 from streaming.chat.memory import Placed
-from streaming.chat.policies import FailMode, Policy
+from streaming.chat.policies import ENRICHMENT_SECONDS, FailMode, Policy
 from streaming.chat.routing import routes
 from streaming.chat.tools import BranchClosed, Tools
 from streaming.chat.turn import Past, TurnContext
@@ -231,6 +231,14 @@ async def test_a_branch_that_fails_again_and_again_is_held_off() -> None:
     assert branch.calls == 3
 
 
+async def test_what_only_enriches_has_one_budget_for_all_its_tries() -> None:
+    slow = Policy(5.0, 3, 9, FailMode.OPEN)
+    branch = Failing(0, hangs=True)
+    subject = Tools({"weather": branch}, policies=lambda _: slow)
+    assert await subject.run("weather", CONTEXT, within_seconds=0.1) is None
+    assert branch.calls == 1, "no further try with what is left"
+
+
 async def test_there_is_no_answer_without_a_branch_that_fails_closed() -> None:
     with pytest.raises(BranchClosed):
         await tools(Failing(99), FailMode.CLOSE).run("weather", CONTEXT)
@@ -245,9 +253,9 @@ def found(quality: float | None, **more: BranchResult) -> Worked:
 @pytest.mark.parametrize(
     ("worked", "connected", "seconds_left", "seconds"),
     [
-        (found(0.1), True, 300.0, feedback.SEARCH_SECONDS),  # nothing
-        (found(0.39), True, 300.0, feedback.SEARCH_SECONDS),  # poor
-        (found(None), True, 300.0, feedback.SEARCH_SECONDS),  # failed
+        (found(0.1), True, 300.0, ENRICHMENT_SECONDS),  # nothing
+        (found(0.39), True, 300.0, ENRICHMENT_SECONDS),  # poor
+        (found(None), True, 300.0, ENRICHMENT_SECONDS),  # failed
         (found(0.4), True, 300.0, None),  # good enough
         (found(0.1), False, 300.0, None),  # no tool
         (found(0.1, web_search=BranchResult()), True, 300.0, None),  # searched already
