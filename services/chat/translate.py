@@ -92,6 +92,7 @@ def begun(turn: Turn, memory: Memory) -> chat_service_pb2.BeginTurnResponse:
         summary=memory.summary,
         summarised_messages=memory.summarised_through,
         recent_intents=memory.recent_intents,
+        recent_confidence=memory.recent_confidence,
         user_message_at=timestamp(turn.created_at),
     )
 

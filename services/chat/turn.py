@@ -137,6 +137,8 @@ class Memory(NamedTuple):
     """Position of the last message the summary covers."""
     recent_intents: list[str]
     """Newest first."""
+    recent_confidence: float | None
+    """How sure the newest of them was, 0–1."""
 
 
 def position(number: int, role: Role) -> int:

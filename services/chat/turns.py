@@ -79,8 +79,8 @@ WITH chat AS (
            $11::text, $3 FROM chat
 )
 UPDATE turns
-   SET status = 'completed', result = $12::text, intent = $10, finished_at = now(),
-       waits_until = NULL, parked_state = NULL
+   SET status = 'completed', result = $12::text, intent = $10, intent_confidence = $13::float8,
+       finished_at = now(), waits_until = NULL, parked_state = NULL
  WHERE job_id = $1
 RETURNING {TURN}
 """  # noqa: S608 - constants
@@ -198,7 +198,7 @@ class TurnStore:
             )
             intents = await connection.fetch(
                 """
-                SELECT intent FROM turns
+                SELECT intent, intent_confidence FROM turns
                  WHERE chat_id = $1 AND number < $2 AND status = 'completed'
                  ORDER BY number DESC LIMIT $3
                 """,
@@ -211,6 +211,7 @@ class TurnStore:
             chat["summary"],
             chat["summarised_through"],
             [row["intent"] for row in intents],
+            intents[0]["intent_confidence"] if intents else None,
         )
 
     async def complete(self, job_id: uuid.UUID, answer: chat_pb2.AssistantAnswer) -> Turn | None:
@@ -241,6 +242,7 @@ class TurnStore:
                     answer.intent,
                     json.dumps(metadata, ensure_ascii=False) if metadata else None,
                     result.completed(turn, answer, metadata, now),
+                    answer.intent_confidence if answer.HasField("intent_confidence") else None,
                 )
             )
 

@@ -15,11 +15,11 @@ from services.runtime.component import Background, Component
 from services.runtime.context import ProcessContext
 from services.runtime.objectstore import ObjectStore, ObjectStoreSettings
 from streaming import knowledge
-from streaming.chat.answering import Means
 from streaming.chat.branches.registry import build_branches
 from streaming.chat.service import TurnService
 from streaming.chat.settings import ChatWorkerSettings
 from streaming.chat.tools import Tools
+from streaming.chat.work import Means
 from streaming.chat.worker import ChatWorker
 from streaming.kafka.connection import Connection
 from streaming.kafka.consumer import Runner

@@ -32,11 +32,16 @@ about four times the confidence it moves."""
 
 
 def classify(
-    message: str, *, history: Sequence[Past] = (), has_picture: bool = False
+    message: str,
+    *,
+    history: Sequence[Past] = (),
+    latest_is_sure: bool = True,
+    has_picture: bool = False,
 ) -> Classified:
     """The intent of one question (a compound message has been split before). Pure.
 
-    Never raises; an empty message with a picture is about waste, anything unknown is ``general``.
+    `latest_is_sure`: whether what the latest message was about says what tends to follow. Never
+    raises; an empty message with a picture is about waste, anything unknown is ``general``.
     """
     text = normal(message)
     scores, reasons = _scores(text, has_picture=has_picture)
@@ -46,7 +51,8 @@ def classify(
         if goes_on.says.search(text) or not reasons:
             scores[latest] += goes_on.weight
             reasons.append((latest, "goes on"))
-        for intent, share in BOOSTS.get(latest, {}).items():
+        boosts = BOOSTS.get(latest, {}) if latest_is_sure else {}
+        for intent, share in boosts.items():
             if any(about is intent for about, _ in reasons):
                 scores[intent] += share * _BOOST_SCALE
     best = max(scores, key=lambda intent: (scores[intent], intent is not Intent.GENERAL))

@@ -49,18 +49,25 @@ def pieces(message: str) -> tuple[str, ...]:
 
 
 def questions(
-    message: str, *, history: Sequence[Past] = (), has_picture: bool = False
+    message: str,
+    *,
+    history: Sequence[Past] = (),
+    latest_is_sure: bool = True,
+    has_picture: bool = False,
 ) -> tuple[Classified, ...]:
     """What a message asks, in its order: one to three questions, each of an intent of its own.
 
-    Never raises. A greeting before a question is none; pieces about the same thing are one.
+    The arguments are those of :func:`~streaming.chat.classify.classify`. Never raises. A greeting
+    before a question is none; pieces about the same thing are one.
     """
-    whole = classify(message, history=history, has_picture=has_picture)
+    whole = classify(
+        message, history=history, latest_is_sure=latest_is_sure, has_picture=has_picture
+    )
     if not may_be_compound(message):
         return (whole,)
     told: list[Classified] = []
     for number, piece in enumerate(pieces(message)):
-        found = classify(piece, history=() if number else history, has_picture=False)
+        found = classify(piece, history=() if number else history, latest_is_sure=latest_is_sure)
         own = found.intent is not Intent.GENERAL and found.confidence >= _UNSURE
         if told and (not own or found.intent is told[-1].intent):
             told[-1] = _joined(told[-1], found)

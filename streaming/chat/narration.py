@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
+
+from opentelemetry import trace
 
 from services.runtime import logs
 from streaming.chat import metrics
@@ -25,12 +29,24 @@ log = logs.get(__name__)
 NODE: Final = "answer"
 """What produces the text (contract §5.3)."""
 
+_TRACER: Final = trace.get_tracer("eco2.chat")
+
 MOST_UNSENT: Final = 400
 """Frames kept while Redis is away: a minute of them; `done` brings the whole answer anyway."""
 
 
 class Overtaken(Exception):  # noqa: N818 - says what happened to the turn
     """The turn is somebody else's now, or has ended."""
+
+
+@dataclass(slots=True)
+class Step:
+    """A stage that is under way."""
+
+    checkpoint: bytes | None = None
+    """Kept with its completion."""
+    waits: bool = False
+    """Set when it is not completed: the turn waits for the user first."""
 
 
 class Narration:
@@ -81,6 +97,17 @@ class Narration:
             return
         if not kept:
             raise Overtaken
+
+    @asynccontextmanager
+    async def step(self, name: str) -> AsyncIterator[Step]:
+        """A stage: its two events, its span, its time. Each event is published once a turn."""
+        await self.stage(name, stages.STARTED)
+        step, began = Step(), time.perf_counter()
+        with _TRACER.start_as_current_span(f"chat {name}"):
+            yield step
+        metrics.STAGES.labels(name).observe(time.perf_counter() - began)
+        if not step.waits:
+            await self.stage(name, stages.COMPLETED, checkpoint=step.checkpoint)
 
     async def asks(self, question: str, result: Mapping[str, Any]) -> None:
         """Tell that the turn waits for the user, and give it back."""

@@ -26,10 +26,17 @@ BOOSTS: Final[Mapping[Intent, Mapping[Intent, float]]] = {
 """What is added to the confidence of the next question's intent, by the latest one."""
 
 
-def boosted(
-    confidence: float, intent: Intent, *, after: Intent | None, after_confidence: float = 1.0
-) -> float:
-    """The confidence of ``intent`` for a question that follows one about ``after``; at most 1."""
-    if after is None or after_confidence < SURE:
+def is_sure(confidence: float | None) -> bool:
+    """Whether an intent of this confidence says anything about the next question; None (not known)
+    does not.
+    """
+    return confidence is not None and confidence >= SURE
+
+
+def boosted(confidence: float, intent: Intent, *, after: Intent | None) -> float:
+    """The confidence of ``intent`` for a question that follows one surely about ``after``; at most
+    1. None: nothing sure came before.
+    """
+    if after is None:
         return confidence
     return min(1.0, confidence + BOOSTS.get(after, {}).get(intent, 0.0))

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.runtime import logs
-from streaming.chat import compound, memory, metrics
+from streaming.chat import compound, memory, metrics, transitions
 from streaming.chat.branch import ModelCall
 from streaming.chat.intent import MOST_PARTS, Classified, Intent
-from streaming.chat.transitions import boosted
 from streaming.chat.turn import Past
 from streaming.model.chat import Understanding
 from streaming.model.guard import Budget
@@ -43,13 +42,16 @@ async def understand(
     *,
     history: Sequence[Past],
     recent: Sequence[str],
+    recent_confidence: float | None,
     has_picture: bool,
     talker: Talker | None,
     budget: Budget,
 ) -> Understood:
     """What `message` asks. Never fails: a model that is away or answers nonsense is done without.
 
-    A picture without words is about waste; no model is asked for that.
+    `recent` are the intents of the latest turns, the newest first, and `recent_confidence` how sure
+    the newest was (None: nobody knows). A picture without words is about waste; no model is asked
+    for that.
     """
     if message.strip() and talker is not None:
         try:
@@ -69,20 +71,29 @@ async def understand(
             log.warning("classified by rule", error=str(error))
         else:
             call = ModelCall(talker.provider, told.model, "intent", told.usage)
-            return _counted(Understood(by_model(message, told, recent), call), "model")
-    questions = compound.questions(message, history=history, has_picture=has_picture)
+            questions = by_model(message, told, recent, recent_confidence)
+            return _counted(Understood(questions, call), "model")
+    questions = compound.questions(
+        message,
+        history=history,
+        latest_is_sure=transitions.is_sure(recent_confidence),
+        has_picture=has_picture,
+    )
     return _counted(Understood(questions, None), "rules")
 
 
-def by_model(message: str, told: Understanding, recent: Sequence[str]) -> tuple[Classified, ...]:
+def by_model(
+    message: str, told: Understanding, recent: Sequence[str], recent_confidence: float | None
+) -> tuple[Classified, ...]:
     """A model's questions, boosted by what was asked before and held to the threshold. Pure."""
     after = None
-    with suppress(ValueError, IndexError):
-        after = Intent(recent[0])
+    if transitions.is_sure(recent_confidence):
+        with suppress(ValueError, IndexError):
+            after = Intent(recent[0])
     found: dict[Intent, Classified] = {}
     for guess in told.questions:
         intent = Intent(guess.intent)
-        confidence = boosted(guess.confidence, intent, after=after)
+        confidence = transitions.boosted(guess.confidence, intent, after=after)
         if confidence < THRESHOLD:
             intent = Intent.GENERAL
         text = message if len(told.questions) == 1 else guess.text or message

@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.runtime import logs
-from streaming.chat import metrics
+from streaming.chat import aggregate, asked, memory, metrics
 from streaming.chat.branch import ModelCall
 from streaming.chat.narration import Narration
 from streaming.chat.settings import ChatWorkerSettings
 from streaming.chat.untrusted import Unpictured
+from streaming.chat.work import TurnWork
 from streaming.model.chat import Line, Speech
 from streaming.model.models import Talker
-from streaming.model.provider import ModelError, ModelTimeout
+from streaming.model.provider import ModelError, ModelRejected, ModelTimeout
 
 log = logs.get(__name__)
 
@@ -36,16 +37,62 @@ OFFLINE_PIECE: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Worded:
-    """An answer."""
+    """A model's answer."""
 
     text: str
-    call: ModelCall | None
-    """None when no model worded it."""
+    call: ModelCall
     takes: int
 
 
+async def word(work: TurnWork) -> None:
+    """Word the answer of a turn and tell it as it comes; what is attached to it follows.
+
+    Raises a ModelError when no model words it and no branch has words of its own, and Overtaken.
+    """
+    worked = work.worked
+    wording = Wording(
+        work.narration,
+        work.means.settings,
+        accepted_at=work.task.submitted_at_ms / 1000 or time.time(),
+    )
+    async with work.narration.step("answer") as step:
+        text = await _by_model(work, wording)
+        if not text.strip():
+            text = aggregate.offline_answer(worked)
+            await wording.as_written(text)
+        attached = aggregate.attachments(worked)
+        if attached:
+            await wording.add(f"\n\n{attached}")
+            text = f"{text}\n\n{attached}"
+        worked.answer = text.strip()  # the rest as it was told, so that nothing on a screen moves
+        step.checkpoint = worked.to_bytes()
+
+
+async def _by_model(work: TurnWork, wording: Wording) -> str:
+    """The model's answer; empty when the branches' own words are to stand in for it."""
+    worked, settings = work.worked, work.means.settings
+    if work.talker is None:
+        return ""
+    try:
+        told = await wording.by_model(
+            work.talker,
+            asked.of_model(work),
+            memory.lines(work.memory.kept, settings.chat_memory_tokens),
+        )
+    except ModelRejected:
+        raise
+    except ModelError:
+        if not aggregate.can_answer_offline(worked):
+            raise
+        worked.degraded = "llm_error"
+        return ""
+    worked.takes = told.takes
+    worked.calls.append(told.call)
+    return told.text
+
+
 class Wording:
-    """Words the answer of one turn."""
+    """Tells the text of one answer."""
 
     def __init__(
         self, narration: Narration, settings: ChatWorkerSettings, *, accepted_at: float
@@ -88,7 +135,7 @@ class Wording:
             metrics.TAKES.labels("ok").inc()
             return Worded(said, call, take)
 
-    async def as_written(self, text: str) -> Worded:
+    async def as_written(self, text: str) -> None:
         """Tell an answer that is there as a whole, in place of what was told before."""
         self._narration.anew()
         for start in range(0, len(text), OFFLINE_PIECE):
@@ -96,7 +143,6 @@ class Wording:
             self._note_first()
         await self._narration.flush()
         metrics.TAKES.labels("offline").inc()
-        return Worded(text, None, 0)
 
     async def add(self, text: str) -> None:
         """Tell what goes below the answer."""

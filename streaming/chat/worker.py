@@ -19,11 +19,12 @@ from services.runtime import logs
 from services.runtime.errors import reason_named
 from services.runtime.objectstore import ObjectNotFoundError
 from streaming.chat import metrics
-from streaming.chat.answering import Answering, Means, Parked
+from streaming.chat.answering import Parked, answer
 from streaming.chat.narration import Narration, Overtaken
 from streaming.chat.service import COMPLETED, ENDED, WAITING, last_event
 from streaming.chat.settings import ChatWorkerSettings
 from streaming.chat.tools import BranchClosed
+from streaming.chat.work import Means, TurnWork
 from streaming.chat.worked import Worked
 from streaming.kafka.consumer import DEADLINE_EXCEEDED, Record, Retryable
 from streaming.model.provider import ModelError, ModelOutputInvalid, ModelRejected
@@ -135,10 +136,11 @@ class ChatWorker:
         worked = self._restored(task, turn)
         resumed = bool(worked.answer)
         narration = Narration(self._turns, turn, frame_seconds=settings.chat_frame_seconds)
-        answering = Answering(
-            self._means, task, begun, narration, worked, deadline=self.deadline(task)
+        outcome = await answer(
+            TurnWork.begin(
+                self._means, task, begun, narration, worked, deadline=self.deadline(task)
+            )
         )
-        outcome = await answering.run()
         if isinstance(outcome, Parked):
             await self._parked(task, turn, outcome)
             return

@@ -3,6 +3,9 @@
 One table a domain, and nothing else in the project repeats these numbers. The index gives an event
 its place (`seq` grows by ten a stage), the two percentages are what the app may draw when the stage
 starts and when it completes; None means that the event carries no percentage.
+
+`seq` never falls within a job, and `done` is to have its own number (contract §5.3: 181). So a
+stage whose index lies behind `done` although it comes before it is numbered where it comes.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ FIRST_TOKEN_SEQ: Final = 1001
 """Tokens are numbered apart from progress, from here on."""
 
 UNKNOWN_INDEX: Final = 99
-"""Index of a stage that is not in its domain's table (a branch added by a graph, for one)."""
+"""Index of a stage the contract gives no place (a branch added by a graph, for one)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,11 @@ class Stage:
     """A stage's place in its domain and the percentage at its start and its end."""
 
     index: int
+    """Its number in the contract."""
     started: int | None
     completed: int | None
+    first_seq: int | None = None
+    """Lowest `seq` of its start, where that does not follow from the index."""
 
 
 SCAN: Final[Mapping[str, Stage]] = {
@@ -57,41 +63,49 @@ SCAN: Final[Mapping[str, Stage]] = {
 
 CHAT: Final[Mapping[str, Stage]] = {
     "queued": Stage(0, 0, 0),
-    "intent": Stage(1, 5, 10),
-    "vision": Stage(2, 10, 20),
+    "intent": Stage(1, 5, 15),
+    "vision": Stage(2, 15, 20),
     # the branches run in parallel, each only when the intent needs it
-    "waste_rag": Stage(3, 20, 60),
-    "character": Stage(4, 20, 60),
-    "location": Stage(5, 20, 60),
-    "kakao_place": Stage(6, 20, 60),
-    "bulk_waste": Stage(7, 20, 60),
-    "weather": Stage(8, 20, 60),
-    "recyclable_price": Stage(9, 20, 60),
-    "collection_point": Stage(10, 20, 60),
-    "web_search": Stage(11, 20, 60),
-    "image_generation": Stage(12, 20, 60),
-    "general": Stage(13, 20, 60),
-    "aggregator": Stage(14, 60, 65),
-    "feedback": Stage(15, 65, 70),
-    "answer": Stage(16, 70, 95),
-    "eval": Stage(17, 95, 99),
+    "waste_rag": Stage(3, 20, 55),
+    "character": Stage(4, 20, 55),
+    "location": Stage(5, 20, 55),
+    "kakao_place": Stage(6, 20, 55),
+    "bulk_waste": Stage(7, 20, 55),
+    "weather": Stage(8, 20, 55),
+    "recyclable_price": Stage(9, 20, 55),
+    "collection_point": Stage(10, 20, 55),
+    "web_search": Stage(11, 20, 55),
+    "image_generation": Stage(12, 20, 55),
+    "general": Stage(13, 20, 55),
+    "aggregator": Stage(14, 55, 65),
+    "feedback": Stage(15, 65, 65),
+    "answer": Stage(16, 75, 90),
+    "eval": Stage(17, 90, 98),
     DONE: Stage(18, 100, 100),
-    "needs_input": Stage(19, None, None),
+    # after the branches, whose question it is; the turn goes on from there
+    "needs_input": Stage(19, None, None, first_seq=132),
+    # only when the chat has become too long; between `feedback` and `answer`
+    "summarize": Stage(UNKNOWN_INDEX, 65, 75, first_seq=152),
 }
+"""Percentages: domain.md (i), "Stage order"."""
 
 STAGES: Final[Mapping[str, Mapping[str, Stage]]] = {"scan": SCAN, "chat": CHAT}
 
-_UNKNOWN: Final = Stage(UNKNOWN_INDEX, None, None)
+_UNKNOWN: Final = Stage(UNKNOWN_INDEX, None, None, first_seq=0)
 
 
 def stage(domain: str, name: str) -> Stage:
-    """The table's row for `name`; a stage outside the table sorts last and has no percentage."""
+    """The table's row for `name`; a stage outside the table takes the job's next number and has no
+    percentage.
+    """
     return STAGES[domain].get(name, _UNKNOWN)
 
 
 def lowest_seq(domain: str, name: str, status: str) -> int:
     """The smallest `seq` an event of this stage and status may get."""
-    return stage(domain, name).index * 10 + (1 if status == COMPLETED else 0)
+    row = stage(domain, name)
+    first = row.index * 10 if row.first_seq is None else row.first_seq
+    return first + (1 if status == COMPLETED else 0)
 
 
 def percentage(domain: str, name: str, status: str) -> int | None:

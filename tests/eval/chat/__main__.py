@@ -33,6 +33,7 @@ def _asking(talker: Talker) -> measure.Ask:
             message,
             history=history,
             recent=recent,
+            recent_confidence=1.0,
             has_picture=False,
             talker=talker,
             budget=Budget(work_seconds=CALL_SECONDS, patience_seconds=CALL_SECONDS * 2),

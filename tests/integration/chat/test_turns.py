@@ -277,13 +277,15 @@ class TestMemory:
         second = await world.send(user, chat_id, "둘")
         third = await world.send(user, chat_id, "셋")
         assert list((await world.begin(first)).history) == []
-        await world.append(first, "답 하나", intent="waste")
+        assert not (await world.begin(first)).HasField("recent_confidence")
+        await world.append(first, "답 하나", intent="waste", intent_confidence=0.72)
         await world.fail(second)
         begun = await world.begin(third)
         assert [(past.content, past.position) for past in begun.history] == [
             ("하나", 1), ("답 하나", 2), ("둘", 3),
         ]  # fmt: skip
         assert list(begun.recent_intents) == ["waste"]
+        assert begun.recent_confidence == 0.72
         assert begun.turn.message == "셋"
         shown = (await world.read(user, chat_id)).messages
         assert begun.user_message_at == shown[2].created_at

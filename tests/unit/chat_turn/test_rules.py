@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.chat import aggregate, feedback, grade, memory
+from streaming.chat import aggregate, compound, feedback, grade, memory
 from streaming.chat.branch import BranchError, BranchResult, Citation
 from streaming.chat.feedback import Level
 from streaming.chat.intent import Classified, Intent
@@ -62,16 +62,37 @@ def understanding(*guesses: Guess) -> Understanding:
     return Understanding(questions=guesses, usage=Usage(), model="m", prompt_version="v")
 
 
-def test_an_unsure_model_is_taken_for_general_unless_the_last_question_speaks_for_it() -> None:
+@pytest.mark.parametrize(
+    ("latest", "confidence", "intent"),
+    [
+        ((), None, Intent.GENERAL),
+        (("waste",), 0.7, Intent.LOCATION),
+        (("waste",), 0.69, Intent.GENERAL),
+        (("waste",), None, Intent.GENERAL),
+        (("no such",), 0.9, Intent.GENERAL),
+        (("character", "waste"), 0.9, Intent.GENERAL),
+    ],
+)
+def test_an_unsure_model_is_taken_for_general_unless_a_sure_last_question_speaks_for_it(
+    latest: tuple[str, ...], confidence: float | None, intent: Intent
+) -> None:
     told = understanding(Guess("어디?", "location", 0.5, ""))
-    assert by_model("어디?", told, ())[0].intent is Intent.GENERAL
-    assert by_model("어디?", told, ("waste",))[0].intent is Intent.LOCATION
-    assert by_model("어디?", told, ("no such",))[0].intent is Intent.GENERAL
+    assert by_model("어디?", told, latest, confidence)[0].intent is intent
+
+
+def test_the_rules_heed_only_a_sure_last_question() -> None:
+    history = [Past("assistant", "헹궈요", intent="bulk_waste")]
+    surely, unsurely = (
+        compound.questions("가격은 얼마예요?", history=history, latest_is_sure=sure)[0]
+        for sure in (True, False)
+    )
+    assert surely.intent is unsurely.intent is Intent.RECYCLABLE_PRICE
+    assert surely.confidence > unsurely.confidence
 
 
 def test_a_greeting_beside_a_question_needs_no_branch() -> None:
     told = understanding(Guess("안녕", "general", 0.9, ""), Guess("캔은?", "waste", 0.9, ""))
-    assert [q.intent for q in by_model("안녕, 캔은?", told, ())] == [Intent.WASTE]
+    assert [q.intent for q in by_model("안녕, 캔은?", told, (), None)] == [Intent.WASTE]
 
 
 @pytest.mark.parametrize(

@@ -17,18 +17,48 @@ def test_scan_numbers() -> None:
 
 
 def test_chat_order() -> None:
-    assert " ".join(stages.CHAT) == (
-        "queued intent vision waste_rag character location kakao_place bulk_waste weather "
-        "recyclable_price collection_point web_search image_generation general aggregator feedback "
-        "answer eval done needs_input"
-    )
-    assert [row.index for row in stages.CHAT.values()] == list(range(20))
+    order = [
+        *("queued", "intent", "vision", "waste_rag", "character", "location", "kakao_place"),
+        *("bulk_waste", "weather", "recyclable_price", "collection_point", "web_search"),
+        *("image_generation", "general", "aggregator", "feedback", "answer", "eval", "done"),
+        "needs_input",
+    ]
+    assert [stages.CHAT[name].index for name in order] == list(range(20))
+    assert set(stages.CHAT) == {*order, "summarize"}
     assert stages.lowest_seq("chat", "done", "completed") == 181
     assert stages.percentage("chat", "done", "completed") == 100
 
 
-def test_stage_outside_the_table_sorts_last() -> None:
-    assert stages.lowest_seq("chat", "router", "completed") == 991
+def test_what_comes_before_done_leaves_it_its_number() -> None:
+    told = [
+        ("general", "completed"), ("needs_input", "waiting"), ("aggregator", "started"),
+        ("feedback", "completed"), ("summarize", "started"), ("summarize", "completed"),
+        ("answer", "started"), ("eval", "completed"), ("done", "completed"),
+    ]  # fmt: skip
+    numbers = [stages.lowest_seq("chat", *step) for step in told]
+    assert numbers == sorted(set(numbers))
+    assert numbers == [131, 132, 140, 151, 152, 153, 160, 171, 181]
+
+
+def test_percentages_of_a_chat_only_grow() -> None:
+    branches = [name for name, row in stages.CHAT.items() if 3 <= row.index <= 13]
+    assert all(stages.CHAT[name].started == 20 for name in branches)
+    told = [
+        *("queued", "intent", "vision", branches[0]),
+        *("aggregator", "feedback", "summarize", "answer", "eval", "done"),
+    ]
+    shown = [
+        percentage
+        for name in told
+        for status in ("started", "completed")
+        if (percentage := stages.percentage("chat", name, status)) is not None
+    ]
+    assert shown == sorted(shown)
+    assert stages.percentage("chat", "needs_input", "waiting") is None
+
+
+def test_stage_outside_the_table_takes_the_next_number() -> None:
+    assert stages.lowest_seq("chat", "router", "completed") <= 1
     assert stages.percentage("chat", "router", "started") is None
 
 

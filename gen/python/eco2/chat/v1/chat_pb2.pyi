@@ -273,6 +273,7 @@ class AssistantAnswer(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
     SUMMARISED_MESSAGES_FIELD_NUMBER: _builtins.int
+    INTENT_CONFIDENCE_FIELD_NUMBER: _builtins.int
     content: _builtins.str
     """Text, Markdown; exactly what `done.result.answer` carries."""
     intent: _builtins.str
@@ -290,6 +291,8 @@ class AssistantAnswer(_message.Message):
     """Running summary of all that came before, when this turn made a new one; empty keeps the old one."""
     summarised_messages: _builtins.int
     """Position of the last message the summary covers."""
+    intent_confidence: _builtins.float
+    """How sure the intent is, 0 to 1; unset when not known."""
     def __init__(
         self,
         *,
@@ -300,13 +303,19 @@ class AssistantAnswer(_message.Message):
         score: _builtins.float | None = ...,
         summary: _builtins.str = ...,
         summarised_messages: _builtins.int = ...,
+        intent_confidence: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_intent_confidence", b"_intent_confidence", "_score", b"_score", "intent_confidence", b"intent_confidence", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "content", b"content", "grade", b"grade", "intent", b"intent", "metadata_json", b"metadata_json", "score", b"score", "summarised_messages", b"summarised_messages", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_intent_confidence", b"_intent_confidence", "_score", b"_score", "content", b"content", "grade", b"grade", "intent", b"intent", "intent_confidence", b"intent_confidence", "metadata_json", b"metadata_json", "score", b"score", "summarised_messages", b"summarised_messages", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__intent_confidence: _TypeAlias = _typing.Literal["intent_confidence"]  # noqa: Y015
+    _WhichOneofArgType__intent_confidence: _TypeAlias = _typing.Literal["_intent_confidence", b"_intent_confidence"]  # noqa: Y015
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__intent_confidence) -> _WhichOneofReturnType__intent_confidence | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
 Global___AssistantAnswer: _TypeAlias = AssistantAnswer  # noqa: Y015

@@ -648,10 +648,13 @@ class BeginTurnResponse(_message.Message):
     SUMMARISED_MESSAGES_FIELD_NUMBER: _builtins.int
     RECENT_INTENTS_FIELD_NUMBER: _builtins.int
     USER_MESSAGE_AT_FIELD_NUMBER: _builtins.int
+    RECENT_CONFIDENCE_FIELD_NUMBER: _builtins.int
     summary: _builtins.str
     """Running summary of what came before them; empty when there is none."""
     summarised_messages: _builtins.int
     """Position of the last message the summary covers; 0 when there is none."""
+    recent_confidence: _builtins.float
+    """How sure the first of recent_intents was, 0 to 1; unset when not known."""
     @_builtins.property
     def turn(self) -> _chat_pb2.Turn:
         """The turn."""
@@ -677,12 +680,15 @@ class BeginTurnResponse(_message.Message):
         summarised_messages: _builtins.int = ...,
         recent_intents: _abc.Iterable[_builtins.str] | None = ...,
         user_message_at: _timestamp_pb2.Timestamp | None = ...,
+        recent_confidence: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["turn", b"turn", "user_message_at", b"user_message_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_recent_confidence", b"_recent_confidence", "recent_confidence", b"recent_confidence", "turn", b"turn", "user_message_at", b"user_message_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "recent_intents", b"recent_intents", "summarised_messages", b"summarised_messages", "summary", b"summary", "turn", b"turn", "user_message_at", b"user_message_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_recent_confidence", b"_recent_confidence", "history", b"history", "recent_confidence", b"recent_confidence", "recent_intents", b"recent_intents", "summarised_messages", b"summarised_messages", "summary", b"summary", "turn", b"turn", "user_message_at", b"user_message_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__recent_confidence: _TypeAlias = _typing.Literal["recent_confidence"]  # noqa: Y015
+    _WhichOneofArgType__recent_confidence: _TypeAlias = _typing.Literal["_recent_confidence", b"_recent_confidence"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__recent_confidence) -> _WhichOneofReturnType__recent_confidence | None: ...
 
 Global___BeginTurnResponse: _TypeAlias = BeginTurnResponse  # noqa: Y015
 

@@ -246,6 +246,13 @@ class AssistantAnswer(betterproto2.Message):
     Position of the last message the summary covers.
     """
 
+    intent_confidence: "float | None" = betterproto2.field(
+        8, betterproto2.TYPE_DOUBLE, optional=True
+    )
+    """
+    How sure the intent is, 0 to 1; unset when not known.
+    """
+
 
 default_message_pool.register_message("eco2.chat.v1", "AssistantAnswer", AssistantAnswer)
 
@@ -306,6 +313,13 @@ class BeginTurnResponse(betterproto2.Message):
     )
     """
     When the user's message was stored.
+    """
+
+    recent_confidence: "float | None" = betterproto2.field(
+        7, betterproto2.TYPE_DOUBLE, optional=True
+    )
+    """
+    How sure the first of recent_intents was, 0 to 1; unset when not known.
     """
 
 
