@@ -79,6 +79,7 @@ async def _look(work: TurnWork) -> None:
             work.means.models,
             work.means.photos,
             most_bytes=settings.chat_image_max_bytes,
+            detail=settings.chat_image_detail,
             budget=work.budget(settings.chat_vision_seconds),
         )
         if found is not None:

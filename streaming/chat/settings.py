@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from services.runtime.settings import RuntimeSettings
@@ -61,6 +63,11 @@ class ChatWorkerSettings(RuntimeSettings):
     chat_pictures_per_day: int = Field(default=30, ge=0)
     """Pictures drawn for a user in any 24 h: about 0.2 USD at the price of the default model. 0: no
     limit."""
+
+    chat_image_detail: Literal["low", "high", "auto"] = "high"
+    """Resolution a model looks at a picture in (domain.md (d): ``high`` in chats, unlike scans). A
+    scan shows one thing that fills the frame; in a chat it may be a label to be read or one thing
+    of many. ``high`` costs several times the tokens of ``low``."""
 
     chat_image_max_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
     """Largest picture that is read for a model that wants the bytes."""

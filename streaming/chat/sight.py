@@ -20,6 +20,7 @@ async def look(
     photos: ObjectStore,
     *,
     most_bytes: int,
+    detail: str,
     budget: Budget,
 ) -> tuple[Vision, ModelCall] | None:
     """What the picture shows; None when it could not be looked at and the words may do.
@@ -30,6 +31,7 @@ async def look(
         url=task.image_url,
         content_type=task.image_content_type,
         read=lambda: photos.read(task.image_key, most_bytes),
+        detail=detail,
     )
     try:
         told = await models.vision(photo, task.message, model=task.model, budget=budget)

@@ -38,6 +38,8 @@ class Photo:
     url: str
     content_type: str
     read: Callable[[], Awaitable[bytes]]
+    detail: str = ""
+    """See :attr:`~streaming.model.provider.Image.detail`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +235,10 @@ class Models:
 
 async def _image(photo: Photo, *, with_bytes: bool) -> Image:
     if not with_bytes:
-        return Image(url=photo.url, content_type=photo.content_type)
+        return Image(url=photo.url, content_type=photo.content_type, detail=photo.detail)
     data = await photo.read()
     try:
         stripped = strip(data)
     except NotAPhotoError as error:
         raise ModelRejected(str(error)) from error
-    return Image(url=photo.url, data=stripped, content_type=photo.content_type)
+    return Image(url=photo.url, data=stripped, content_type=photo.content_type, detail=photo.detail)

@@ -40,7 +40,7 @@ from streaming.model.provider import (
 )
 from streaming.model.settings import Api, ModelSettings
 from streaming.model.talk import Talk
-from streaming.model.wire import Call, Chat, Dialect, Options, Reply, Responses
+from streaming.model.wire import Call, Chat, Dialect, Options, Reply, Responses, Shown
 
 DEFAULT_QUESTION: Final = "이 물건은 어떻게 버려야 하나요?"
 """Asked for a user who asked nothing (domain.md (d))."""
@@ -85,9 +85,9 @@ class OpenAIProvider:
         self._knowledge = knowledge
         self._model = model or settings.model
         self._inline = settings.sends_inline if inline is None else inline
+        self._image_detail = settings.model_image_detail
         self._call_seconds = settings.model_call_timeout_seconds
         self.options = Options(
-            image_detail=settings.model_image_detail,
             max_output_tokens=settings.model_max_output_tokens,
             reasoning_effort=settings.model_reasoning_effort,
         )
@@ -148,8 +148,9 @@ class OpenAIProvider:
     async def vision(self, image: Image, question: str) -> Vision:
         """Classify the photo; labels come back folded to the taxonomy."""
         url = _data_url(image) if self._inline else image.url
+        shown = Shown(url, image.detail or self._image_detail)
         text = self._vision.user({"question": question or DEFAULT_QUESTION})
-        reply = await self.ask(self._vision_head, text, url)
+        reply = await self.ask(self._vision_head, text, shown)
         labels = schema.read_vision(reply.text)
         folded = self._knowledge.canonical(labels.major, labels.middle, labels.minor)
         return Vision(
@@ -193,9 +194,9 @@ class OpenAIProvider:
         await self.chat.close()
         await self._client.close()
 
-    async def ask(self, head: bytes, text: str, image_url: str | None = None) -> Reply:
+    async def ask(self, head: bytes, text: str, shown: Shown | None = None) -> Reply:
         """One call whose fixed part is `head`. Raises a ModelError."""
-        body = head + self.dialect.tail(self._model, text, image_url, self.options)
+        body = head + self.dialect.tail(self._model, text, shown)
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._call_seconds):

@@ -47,6 +47,8 @@ class Image:
     url: str
     data: bytes | None = None
     content_type: str = "image/jpeg"
+    detail: str = ""
+    """Resolution it is looked at in: ``low``, ``high`` or ``auto``; empty as the settings say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,9 +38,17 @@ class Call:
 class Options:
     """What the settings say about every call."""
 
-    image_detail: str
     max_output_tokens: int
     reasoning_effort: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture that is sent along."""
+
+    url: str
+    detail: str
+    """Resolution it is looked at in: ``low``, ``high`` or ``auto``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ class Dialect(Protocol):
         """The part of the body that is the same in every call, an open JSON object."""
         ...
 
-    def tail(self, model: str, text: str, image_url: str | None, options: Options) -> bytes:
+    def tail(self, model: str, text: str, shown: Shown | None) -> bytes:
         """The rest of the body."""
         ...
 
@@ -143,13 +151,11 @@ class Responses:
             members["reasoning"] = {"effort": options.reasoning_effort}
         return _open(members)
 
-    def tail(self, model: str, text: str, image_url: str | None, options: Options) -> bytes:
+    def tail(self, model: str, text: str, shown: Shown | None) -> bytes:
         """See :class:`Dialect`."""
         content: list[dict[str, Any]] = [{"type": "input_text", "text": text}]
-        if image_url is not None:
-            content.append(
-                {"type": "input_image", "image_url": image_url, "detail": options.image_detail}
-            )
+        if shown is not None:
+            content.append({"type": "input_image", "image_url": shown.url, "detail": shown.detail})
         return _close({"model": model, "input": [{"role": "user", "content": content}]})
 
     def read(self, body: object) -> Reply:
@@ -237,13 +243,13 @@ class Chat:
         system = {"role": "system", "content": call.instructions}
         return _open(members) + b',"messages":[' + _json(system)
 
-    def tail(self, model: str, text: str, image_url: str | None, options: Options) -> bytes:
+    def tail(self, model: str, text: str, shown: Shown | None) -> bytes:
         """See :class:`Dialect`."""
         content: list[dict[str, Any]] = [{"type": "text", "text": text}]
-        if image_url is not None:
-            image = {"url": image_url, "detail": options.image_detail}
+        if shown is not None:
+            image = {"url": shown.url, "detail": shown.detail}
             content.append({"type": "image_url", "image_url": image})
-        user = {"role": "user", "content": content if image_url is not None else text}
+        user = {"role": "user", "content": content if shown is not None else text}
         return b"," + _json(user) + b"]" + _close({"model": model})
 
     def read(self, body: object) -> Reply:

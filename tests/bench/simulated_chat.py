@@ -27,11 +27,11 @@ class Writer(Protocol):
         ...
 
 
-def structured(kind: str, intent: str) -> str:
+def structured(kind: str, intent: str, confidence: float) -> str:
     """The answer to a call for an intent, a summary or a grade."""
     if kind == "intent":
-        question = {"text": "질문", "intent": intent, "confidence": 0.93, "reasoning": "말에서"}
-        return json.dumps({"questions": [question]}, ensure_ascii=False)
+        question = {"text": "질문", "intent": intent, "confidence": confidence}
+        return json.dumps({"questions": [question | {"reasoning": "말에서"}]}, ensure_ascii=False)
     if kind == "summary":
         return json.dumps({"summary": "지금까지의 요약"}, ensure_ascii=False)
     axes = ("faithfulness", "relevance", "completeness", "safety", "communication")

@@ -62,6 +62,8 @@ class Behaviour:
     """Share of calls answered with something else than the schema asks for."""
     refused: float = 0.0
     """Share of calls answered with a refusal."""
+    rejects: str = ""
+    """Kind of calls answered with 400: ``vision`` (no photo it can read), ``reply``…"""
     hang: float = 0.0
     """Share of calls never answered."""
     down_seconds: float = 0.0
@@ -72,6 +74,7 @@ class Behaviour:
     """Class every photo shows; empty: one of the twelve recyclables by chance."""
     intent: str = "waste"
     """What every message of a chat is about."""
+    intent_confidence: float = 0.93
     intent_seconds: float = 0.6
     search_seconds: float = 4.0
     picture_seconds: float = 9.0
@@ -138,6 +141,8 @@ class Simulator:
         self.behaviour = behaviour or Behaviour()
         self.statistics = Statistics()
         self.last_body = b""
+        self.last_bodies: dict[str, bytes] = {}
+        """By kind of call."""
         self._random = random.Random(seed)
         self._down_until = 0.0
         self._server: asyncio.Server | None = None
@@ -167,16 +172,24 @@ class Simulator:
             self._down_until = time.monotonic() + self.behaviour.down_seconds
         return self.behaviour
 
+    def behaviour_for(self, body: bytes) -> Behaviour:
+        """What is done with the call that has this body."""
+        return self.behaviour
+
+    def behave(self, body: bytes, behaviour: Behaviour) -> None:
+        """Change what is done with further calls like the one that has this body."""
+        self.behaviour = behaviour
+
     def respond(self, path: str, body: bytes) -> tuple[float | None, int, bytes, str]:
         """Delay in seconds (None: never), status, body and further headers of a call."""
-        now, chance = self.behaviour, self._random.random
+        now, chance = self.behaviour_for(body), self._random.random
         found = _NAME.search(body)
         tool = simulated_tools.kind_of(path, body)
         kind = tool or (found[1].decode() if found else "reply" if _STREAM in body else "other")
         seen = self.statistics
         seen.calls[kind] += 1
         seen.bytes_in += len(body)
-        self.last_body = body
+        self.last_body = self.last_bodies[kind] = body
         if kind == "vision" and (image := _IMAGE.search(body)):
             seen.images[image[1].decode("ascii", "replace")[-60:]] += 1
         if time.monotonic() < self._down_until:
@@ -189,11 +202,14 @@ class Simulator:
         if now.hang and chance() < now.hang:
             seen.outcomes["hang"] += 1
             return None, 200, b"", ""
-        mean = self._mean(kind) * now.scale
+        mean = _mean(kind, now) * now.scale
         delay = self._random.lognormvariate(0, SIGMA) * mean * 0.98 if mean > 0 else 0.0
         if now.errors and chance() < now.errors:
             seen.outcomes["error"] += 1
             return delay, 500, _error("server_error", "failed"), ""
+        if kind == now.rejects:
+            seen.outcomes["rejected"] += 1
+            return delay, 400, _error("invalid_request", "not this"), ""
         if now.refused and chance() < now.refused:
             seen.outcomes["refused"] += 1
             if tool is not None:
@@ -208,32 +224,20 @@ class Simulator:
         if tool is not None:
             return delay, 200, simulated_tools.answer(tool, seen.calls[tool]), ""
         if kind in ("intent", "summary", "grade"):
-            text = simulated_chat.structured(kind, now.intent)
+            text = simulated_chat.structured(kind, now.intent, now.intent_confidence)
         else:
-            text = self._classification() if kind == "vision" else self._wording()
+            text = self._classification(now) if kind == "vision" else self._wording(now)
         return delay, 200, _reply(path, text, None), ""
 
-    def _mean(self, kind: str) -> float:
-        now = self.behaviour
-        if kind == simulated_tools.SEARCH:
-            return now.search_seconds
-        if kind == simulated_tools.DRAW:
-            return now.picture_seconds
-        if kind == "reply":
-            return now.first_token_seconds
-        if kind in ("intent", "summary", "grade"):
-            return now.intent_seconds
-        return now.vision_seconds if kind == "vision" else now.answer_seconds
-
     def reply(
-        self, path: str, writer: simulated_chat.Writer, ended: Callable[[], None]
+        self, path: str, body: bytes, writer: simulated_chat.Writer, ended: Callable[[], None]
     ) -> simulated_chat.Reply:
         """A reply that is about to begin."""
-        now = self.behaviour
+        now = self.behaviour_for(body)
         left = now.broken_replies
         broken = left != 0
         if left > 0 and max(now.stall_after, now.cut_after, now.garbage_after) >= 0:
-            self.behaviour = replace(now, broken_replies=left - 1)
+            self.behave(body, replace(now, broken_replies=left - 1))
 
         def after(number: int) -> int | None:
             return number if broken and number >= 0 else None
@@ -250,8 +254,8 @@ class Simulator:
             stamped=bool(now.stamped),
         )
 
-    def _classification(self) -> str:
-        middle = self.behaviour.middle or self._random.choice(tuple(CLASSES))
+    def _classification(self, now: Behaviour) -> str:
+        middle = now.middle or self._random.choice(tuple(CLASSES))
         return json.dumps(
             {
                 "classification": {
@@ -265,8 +269,8 @@ class Simulator:
             ensure_ascii=False,
         )
 
-    def _wording(self) -> str:
-        lacking = self._random.random() < self.behaviour.not_ready
+    def _wording(self, now: Behaviour) -> str:
+        lacking = self._random.random() < now.not_ready
         answer = "내용물을 비우고 깨끗이 헹군 뒤 품목에 맞는 수거함에 넣어 주세요."
         return json.dumps(
             {
@@ -276,10 +280,23 @@ class Simulator:
                     "압착한 뒤 수거함에 넣는다.",
                 ],
                 "insufficiencies": ["라벨이 아직 붙어 있어요."] if lacking else [],
-                "user_answer": answer.ljust(self.behaviour.long_answer, "네"),
+                "user_answer": answer.ljust(now.long_answer, "네"),
             },
             ensure_ascii=False,
         )
+
+
+def _mean(kind: str, now: Behaviour) -> float:
+    """Mean latency of a kind of call in seconds, before it is scaled."""
+    if kind == simulated_tools.SEARCH:
+        return now.search_seconds
+    if kind == simulated_tools.DRAW:
+        return now.picture_seconds
+    if kind == "reply":
+        return now.first_token_seconds
+    if kind in ("intent", "summary", "grade"):
+        return now.intent_seconds
+    return now.vision_seconds if kind == "vision" else now.answer_seconds
 
 
 def _error(code: str, message: str) -> bytes:
@@ -385,7 +402,7 @@ class _Connection(asyncio.Protocol):
         if delay is not None:
             loop = asyncio.get_running_loop()
             if status == 200 and _STREAM in body:
-                self._timer = loop.call_later(delay, self._speak, path)
+                self._timer = loop.call_later(delay, self._speak, path, body)
             else:
                 self._timer = loop.call_later(delay, self._finish, status, answer, headers)
 
@@ -398,11 +415,11 @@ class _Connection(asyncio.Protocol):
         except (TypeError, ValueError) as error:
             return 400, _error("bad_request", str(error))
 
-    def _speak(self, path: str) -> None:
+    def _speak(self, path: str, body: bytes) -> None:
         """Stream a reply."""
         transport = self._transport
         if transport is not None:
-            self._reply = self._simulator.reply(path, transport, self._spoken)
+            self._reply = self._simulator.reply(path, body, transport, self._spoken)
             self._reply.begin()
 
     def _spoken(self) -> None:

@@ -48,18 +48,29 @@ class ScriptedModel(Simulator):
         finally:
             del self._scripts[made.word]
 
+    def behaviour_for(self, body: bytes) -> Behaviour:
+        """As the script of the job says, if there is one."""
+        found = self._script(body)
+        return self.behaviour if found is None else found.behaviour
+
+    def behave(self, body: bytes, behaviour: Behaviour) -> None:
+        """Change the script of the job, if there is one."""
+        found = self._script(body) or self
+        found.behaviour = behaviour
+
     def respond(self, path: str, body: bytes) -> tuple[float | None, int, bytes, str]:
         """As the script of the job says."""
-        found = next((s for s in self._scripts.values() if s.word.encode() in body), None)
+        found = self._script(body)
         if found is None:
             return super().respond(path, body)
-        usual, self.behaviour = self.behaviour, found.behaviour
+        if time.monotonic() < found.down_until:
+            found.calls["refused"] += 1
+            return 0.0, 503, b"{}", ""
         before = self.statistics.calls.copy()
         try:
-            if time.monotonic() < found.down_until:
-                found.calls["refused"] += 1
-                return 0.0, 503, b"{}", ""
             return super().respond(path, body)
         finally:
-            self.behaviour = usual
             found.calls.update(self.statistics.calls - before)
+
+    def _script(self, body: bytes) -> Script | None:
+        return next((s for s in self._scripts.values() if s.word.encode() in body), None)

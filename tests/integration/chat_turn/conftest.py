@@ -46,6 +46,8 @@ class ChatDouble(chat_service_pb2_grpc.ChatServiceServicer):
         self.answers: dict[str, chat_pb2.AssistantAnswer] = {}
         self.parked: dict[str, chat_service_pb2.ParkTurnRequest] = {}
         self.history: list[chat_pb2.PastMessage] = []
+        self.recent: dict[str, Any] = {}
+        """Further fields of what a turn begins with."""
         self.unavailable = False
 
     async def _turn(self, job_id: str, context: Any) -> chat_pb2.Turn:
@@ -57,7 +59,7 @@ class ChatDouble(chat_service_pb2_grpc.ChatServiceServicer):
 
     async def BeginTurn(self, request: Any, context: Any) -> Any:
         turn = await self._turn(request.job_id, context)
-        return chat_service_pb2.BeginTurnResponse(turn=turn, history=self.history)
+        return chat_service_pb2.BeginTurnResponse(turn=turn, history=self.history, **self.recent)
 
     async def AppendTurn(self, request: Any, context: Any) -> Any:
         turn = await self._turn(request.job_id, context)
@@ -151,15 +153,18 @@ class Chats:
         return task
 
     def task(
-        self, message: str, *, chat_id: str = "", deadline_seconds: float = 60.0
+        self, message: str, *, chat_id: str = "", picture: str = "", deadline_seconds: float = 60.0
     ) -> chat_turn_pb2.ChatTurn:
-        """A turn."""
+        """A turn; `picture` is the object key of one."""
         now = time.time()
         return chat_turn_pb2.ChatTurn(
             job_id=str(uuid.uuid4()),
             chat_id=chat_id or str(uuid.uuid4()),
             user_id=str(uuid.uuid4()),
             message=message,
+            image_url=f"https://images.example/{picture}" if picture else "",
+            image_key=picture,
+            image_content_type="image/jpeg" if picture else "",
             submitted_at_ms=int(now * 1000),
             deadline_ms=int((now + deadline_seconds) * 1000),
         )
@@ -177,6 +182,19 @@ class Chats:
     async def send(self, task: chat_turn_pb2.ChatTurn) -> None:
         """Send a record."""
         await self.producer.send(CHAT_TURNS, task.chat_id, task, deadline=task.deadline_ms / 1000)
+
+    async def answer(self, task: chat_turn_pb2.ChatTurn, kind: str, **data: float | str) -> None:
+        """Send a parked turn on with what the user answers, as the chat service does."""
+        parked = self.service.parked[task.job_id]
+        self.service.turns[task.job_id].status = "accepted"
+        again = chat_turn_pb2.ChatTurn()
+        again.CopyFrom(task)
+        again.input.CopyFrom(
+            chat_turn_pb2.ChatInput(
+                type=kind, data_json=json.dumps(data), state=parked.state, round=parked.round
+            )
+        )
+        await self.send(again)
 
     async def events(self, job_id: str) -> list[StoredEvent]:
         """What was published about a turn."""
@@ -268,6 +286,7 @@ def _behaves_again(chats: Chats) -> None:
     chats.simulator.set(down_seconds=0.0)
     chats.service.unavailable = False
     chats.service.history = []
+    chats.service.recent = {}
     for tool in chats.tools.values():
         tool.error = tool.ready = None
         tool.seen.clear()

@@ -8,7 +8,6 @@ import uuid
 
 import pytest
 from eco2.chat.v1 import chat_pb2
-from eco2.pipeline.v1 import chat_turn_pb2
 
 from streaming.chat.branch import BranchError, BranchResult
 from streaming.chat.worked import Worked
@@ -46,6 +45,7 @@ async def test_a_question_is_answered_in_the_steps_of_the_contract(chats: Chats)
     assert text_of(events).strip() == ANSWER
     stored = chats.service.answers[task.job_id]
     assert (stored.content, stored.intent, stored.grade) == (ANSWER, "waste", "S")
+    assert stored.intent_confidence == 0.93
     metadata = json.loads(stored.metadata_json)
     assert metadata["citations"][0]["document_id"] == "재활용폐기물_유리병"
     assert metadata["disposal_steps"] == ["헹군다", "넣는다"]
@@ -99,6 +99,20 @@ async def test_garbage_for_an_intent_is_classified_by_rule(chats: Chats) -> None
     assert ("waste_rag", "completed") in steps(events)
 
 
+@pytest.mark.parametrize(("confidence", "intent"), [(0.7, "location"), (0.6, "general")])
+async def test_a_sure_last_question_makes_the_next_likelier(
+    chats: Chats, confidence: float, intent: str
+) -> None:
+    chats.service.recent = {"recent_intents": ["waste"], "recent_confidence": confidence}
+    chats.simulator.set(intent="location", intent_confidence=0.5)
+    task = chats.task("그건 어디서요?")
+    task.user_location.latitude, task.user_location.longitude = 37.5, 127.0
+    await chats.accept(task)
+    await chats.send(task)
+    await chats.ended(task.job_id)
+    assert chats.service.answers[task.job_id].intent == intent
+
+
 async def test_a_tool_that_fails_is_said_to_be_away(chats: Chats) -> None:
     chats.tools["waste_rag"].error = BranchError("500")
     chats.tools["weather"].error = BranchError("500")
@@ -116,17 +130,14 @@ async def test_a_turn_waits_for_a_place_and_goes_on_with_it(chats: Chats) -> Non
     assert json.loads(events[-1].result or "") == {"input_type": "location", "timeout": 60}
     assert (events[-1].status, events[-1].message) == ("waiting", "어디에 계신가요?")
     asked = chats.simulator.statistics.calls["intent"]
-    state = chats.service.parked[task.job_id].state
-    chats.service.turns[task.job_id].status = "accepted"
-    again = chat_turn_pb2.ChatTurn()
-    again.CopyFrom(task)
-    again.input.CopyFrom(
-        chat_turn_pb2.ChatInput(
-            type="location", data_json='{"latitude":37.5,"longitude":127.0}', state=state, round=1
-        )
-    )
-    await chats.send(again)
-    await chats.ended(task.job_id)
+    assert ("location", "completed") not in steps(events), "it has not been answered yet"
+    await chats.answer(task, "location", latitude=37.5, longitude=127.0)
+    events = await chats.ended(task.job_id)
+    told = steps(events)
+    assert told.index(("needs_input", "waiting")) < told.index(("location", "completed"))
+    numbers = [event.seq for event in events if not event.is_text]
+    assert numbers == sorted(set(numbers))
+    assert events[-1].seq == 181
     place = chats.tools["location"].seen[-1].place
     assert place is not None
     assert (place.latitude, place.longitude) == (37.5, 127.0)
@@ -259,9 +270,17 @@ async def test_what_the_memory_has_no_room_for_is_summed_up(chats: Chats) -> Non
         for n in range(10)
     ]
     task = await chats.ask("유리병은요?")
-    await chats.ended(task.job_id)
+    events = await chats.ended(task.job_id)
     stored = chats.service.answers[task.job_id]
     assert (stored.summary, stored.summarised_messages) == ("지금까지의 요약", 4)
+    told = [(e.stage, e.status, e.progress) for e in events]
+    place = told.index(("summarize", "started", 65))
+    assert told[place - 1][:2] == ("feedback", "completed")
+    assert told[place + 1 : place + 3] == [
+        ("summarize", "completed", 75),
+        ("answer", "started", 75),
+    ]
+    assert "지금까지의 요약" in chats.simulator.last_bodies["reply"].decode()
 
 
 async def test_a_turn_past_its_deadline_fails(chats: Chats) -> None:

@@ -76,6 +76,14 @@ async def test_the_body_is_json_with_a_strict_schema_and_the_photo_by_url(
     assert "미분류" in _members(form["schema"], "classification", "major_category")["enum"]
 
 
+@pytest.mark.parametrize(("asked", "sent"), [("", "low"), ("high", "high")])
+async def test_a_photo_is_looked_at_in_the_resolution_asked_for(
+    make: Make, simulator: Simulator, asked: str, sent: str
+) -> None:
+    await make().vision(Image(url=PHOTO.url, detail=asked), "")
+    assert f'"detail":"{sent}"' in simulator.last_body.decode()
+
+
 async def test_the_schema_keeps_to_what_strict_mode_allows(
     make: Make, simulator: Simulator
 ) -> None:
