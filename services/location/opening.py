@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -87,12 +87,8 @@ def now() -> datetime:
     return minute_of(datetime.now(UTC))
 
 
-@lru_cache(maxsize=16_384)
 def at(encoded: str, minute: datetime) -> Opening:
-    """The state of a place with these hours (:meth:`Hours.encoded`) at a minute in Seoul.
-
-    Cached: places share few sets of hours, and a minute brings many questions.
-    """
+    """The state of a place with these hours (:meth:`Hours.encoded`) at a minute in Seoul."""
     return state(Hours.decode(encoded), minute)
 
 

@@ -109,7 +109,9 @@ class Searcher:
             self._store.nearest(anchor.point, radius_m=radius_m, limit=MOST_OWN),
             self._found(kakao, words, anchor, radius_m),
         )
-        others = merging.strangers(anchor.point, found, [entries.point_of(row) for _, row in rows])
+        others = merging.strangers(
+            anchor.point, found, [entries.point_of(near.row) for near in rows]
+        )
         merged = entries.of_nearest(rows, opening.now())
         merged += [entries.of_external(other) for other in others]
         return sorted(merged, key=lambda entry: entry.distance_km)

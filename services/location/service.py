@@ -52,7 +52,9 @@ class LocationService(grpc_pb.LocationServiceServicer):
                 ErrorReason.ERROR_REASON_INVALID_PICKUP_CATEGORY,
             ),
         )
-        return pb.ListCentersResponse(items=entries.of_nearest(rows, opening.now()))
+        response = pb.ListCentersResponse()
+        entries.add_nearest(response.items, rows, opening.now())
+        return response
 
     async def GetCenter(self, request: pb.GetCenterRequest, context: Any) -> pb.GetCenterResponse:
         """One place of ours."""
@@ -95,7 +97,9 @@ class LocationService(grpc_pb.LocationServiceServicer):
             stores=categories.known(request.store_categories, categories.STORES),
             pickups=categories.known(request.pickup_categories, categories.PICKUPS),
         )
-        return pb.SearchNearbyResponse(places=entries.of_nearest(rows, opening.now()))
+        response = pb.SearchNearbyResponse()
+        entries.add_nearest(response.places, rows, opening.now())
+        return response
 
     async def SearchAround(
         self, request: pb.SearchAroundRequest, context: Any

@@ -13,11 +13,11 @@ import asyncpg
 from services.location import filing, geo
 from services.location.geo import Point
 
-_SHOWN: Final = (
-    "id, name, source, road_address, latitude, longitude, store_category, pickup_categories, "
-    "phone, hours"
-)
+_SHOWN: Final = "id, latitude, longitude, hours, shown"
 """Columns of a place in a list."""
+
+_FOUND: Final = f"{_SHOWN}, name, road_address"
+"""Columns of a place that words have found."""
 
 MORE: Final = 1.1
 """How many times the places asked for are fetched, before they are put in exact order: Mercator's
@@ -72,7 +72,7 @@ def _nearest_filed(keys: int) -> str:
 
 
 _CONTAINING: Final = f"""
-    SELECT {_SHOWN} FROM (
+    SELECT {_FOUND} FROM (
         SELECT *, split_part(letters, E'\\n', 1) AS called
           FROM places WHERE letters LIKE ALL ($1::text[]) LIMIT {CANDIDATES}
     ) AS found
@@ -82,12 +82,12 @@ _CONTAINING: Final = f"""
     """  # noqa: S608 - constants
 
 _BEGINNING: Final = f"""
-    SELECT {_SHOWN} FROM places WHERE left(letters, 20) LIKE $1 ORDER BY left(letters, 20), id
+    SELECT {_FOUND} FROM places WHERE left(letters, 20) LIKE $1 ORDER BY left(letters, 20), id
      LIMIT $2
     """  # noqa: S608 - constants
 
 _ALIKE: Final = f"""
-    SELECT {_SHOWN} FROM places WHERE $1 <% letters
+    SELECT {_FOUND} FROM places WHERE $1 <% letters
      ORDER BY word_similarity($1, letters) DESC,
               similarity(split_part(letters, E'\\n', 1), $1) DESC, id
      LIMIT $2
@@ -104,6 +104,7 @@ class Near(NamedTuple):
     """A place and how far it is."""
 
     metres: float
+    id: int
     row: asyncpg.Record
 
 
@@ -111,11 +112,13 @@ def by_distance(
     centre: Point, rows: Iterable[asyncpg.Record], radius_m: float = math.inf
 ) -> list[Near]:
     """Those of the places that lie within a radius, nearest first."""
-    found = [
-        Near(geo.distance_m(centre, Point(row["latitude"], row["longitude"])), row) for row in rows
+    metres_to = geo.distances_from(centre)
+    near = [
+        Near(metres, row["id"], row)
+        for row in rows
+        if (metres := metres_to(row["latitude"], row["longitude"])) <= radius_m
     ]
-    near = [each for each in found if each.metres <= radius_m]
-    near.sort(key=lambda each: (each.metres, each.row["id"]))
+    near.sort()  # ids differ
     return near
 
 
