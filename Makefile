@@ -9,7 +9,7 @@ PYTHON := $(ENV)/python
 ECO2 := $(ENV)/eco2
 PYTEST_ARGS ?=
 
-.PHONY: chaos help setup installed demo up down status doctor test browser lint types imports protos \
+.PHONY: chaos help setup installed demo up down status doctor test browser grpcurl lint types imports protos \
 	pytest fuzz eval-chat gen drift lock bench-scan bench-chat bench-authz bench-reads bench-news bench-location bench-start bench-offline-vision clean clean-data
 
 help: ## Show this list
@@ -40,6 +40,9 @@ test: setup browser lint pytest ## Everything that CI runs
 
 browser: ## Install Chromium for the browser tests, where that is possible
 	@sh mesh/local/browser.sh
+
+grpcurl: ## Build grpcurl with Go, for the examples of the README
+	@sh mesh/local/grpcurl.sh
 
 lint: types imports protos drift ## Style, types, import rules, protos, generated code
 	@$(PYTHON) -m ruff format --check .
