@@ -160,6 +160,18 @@ CALLS: Final = (
     ),
     Call(name="scan-categories", verb="GET", path="/api/v1/scan/categories"),
     Call(name="scan-history", verb="GET", path="/api/v1/scan/history"),
+    Call(
+        name="scan-cancel-finished",
+        verb="DELETE",
+        path="/api/v1/scan/{scan_job_id}",
+        status=409,
+    ),
+    Call(
+        name="scan-correction",
+        verb="POST",
+        path="/api/v1/scan/{scan_job_id}/correction",
+        body={"classification": {"major_category": "재활용폐기물", "middle_category": "유리병"}},
+    ),
     # Chat
     Call(name="chat-list", verb="GET", path="/api/v1/chat?limit=20"),
     Call(name="chat-create", verb="POST", path="/api/v1/chat", status=201),
@@ -187,6 +199,12 @@ CALLS: Final = (
         status=204,
     ),
     Call(
+        name="chat-delete-unknown",
+        verb="DELETE",
+        path="/api/v1/chat/00000000-0000-4000-8000-000000000000",
+        status=404,
+    ),
+    Call(
         name="chat-send",
         verb="POST",
         path="/api/v1/chat/{chat_id}/messages",
@@ -199,6 +217,13 @@ CALLS: Final = (
         path="/api/v1/chat/{chat_id}/messages",
         body={"message": "  "},
         status=400,
+    ),
+    Call(
+        name="chat-legacy",
+        verb="POST",
+        path="/api/v1/chat/messages",
+        body={"message": "캔은?", "temperature": 0.2, "session_id": "x"},
+        status=201,
     ),
     Call(
         name="chat-input-not-asked-for",
@@ -245,12 +270,29 @@ CALLS: Final = (
     Call(name="info-news-bad-source", verb="GET", path="/api/v1/info/news?source=x", status=400),
     Call(name="info-news-categories", verb="GET", path="/api/v1/info/news/categories"),
     Call(name="info-categories", verb="GET", path="/api/v1/info/categories"),
+    Call(name="info-item-categories", verb="GET", path="/api/v1/info/items/categories"),
+    Call(name="info-items", verb="GET", path="/api/v1/info/items?q=페트병&limit=3"),
+    Call(name="info-item", verb="GET", path="/api/v1/info/items/{item_id}"),
+    Call(name="info-region-unknown", verb="GET", path="/api/v1/info/rules/서울", status=404),
+    Call(name="info-faq", verb="GET", path="/api/v1/info/faq"),
     # Character
     Call(name="character-catalog", verb="GET", path="/api/v1/character/catalog"),
     # The edge
     *(
         Call(name=f"{domain}-health", verb="GET", path=f"/api/v1/{domain}/health", user="nobody")
-        for domain in ("auth", "users", "scan", "chat", "character", "info")
+        for domain in ("auth", "users", "scan", "chat", "character", "locations", "images", "info")
+    ),
+    # What the app has a function for but never calls, and the reference does not answer either
+    Call(name="scan-classify", verb="POST", path="/api/v1/scan/classify", body={}, status=405),
+    Call(name="scan-task", verb="GET", path="/api/v1/scan/tasks/1", status=404),
+    Call(name="scan-metrics", verb="GET", path="/api/v1/scan/metrics", status=405),
+    # Between services only
+    Call(
+        name="character-rewards-internal",
+        verb="POST",
+        path="/api/v1/internal/characters/rewards",
+        body={},
+        status=404,
     ),
 )
 """In the order of the app's contract. What changes a user's things comes after what reads them."""

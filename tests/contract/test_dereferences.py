@@ -128,6 +128,7 @@ async def test_5_last_page_has_no_cursor(app: httpx.AsyncClient, sampled: Sample
         f"/api/v1/chat/{sampled.chat_id}?limit=200",
         "/api/v1/users/me/points/entries?limit=50",
         "/api/v1/scan/history?limit=50",
+        "/api/v1/images?limit=50",
     ):
         assert (await read(app, path)).get("next_cursor") is None, path
     page = await read(app, "/api/v1/info/news?limit=50&category=ai&source=newsdata")
