@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,21 +147,28 @@ async def test_failures_are_told_and_name_no_key(
     assert "hush" not in str(caught.value)
 
 
-async def test_a_data_set_that_keeps_failing_is_left_alone_for_a_while(
+async def test_a_data_set_that_keeps_failing_is_left_alone(
     stranger: Stranger, connecting: Connecting
 ) -> None:
-    async def busy(_: web.Request) -> web.StreamResponse:
-        return web.Response(body=recorded.TIMED_OUT)
-
-    stranger.answer = busy
-    rules = {"attempts": 1, "breaker_failures": 2, "breaker_open_seconds": 0.2}
+    stranger.answer = always(body=recorded.TIMED_OUT)
+    rules = {"attempts": 1, "breaker_failures": 2, "breaker_open_seconds": 600.0}
     async with connecting(household_waste.connect, "household-waste", **rules) as service:
         for _ in range(2):
             with pytest.raises(OutboundUnavailable, match="result 5"):
                 await service.zones("강남구")
         with pytest.raises(OutboundUnavailable, match="left alone"):
             await service.zones("강남구")
-        assert len(stranger.asked) == 2
+    assert len(stranger.asked) == 2
+
+
+async def test_a_data_set_that_was_left_alone_is_tried_again(
+    stranger: Stranger, connecting: Connecting
+) -> None:
+    stranger.answer = always(body=recorded.TIMED_OUT)
+    rules = {"attempts": 1, "breaker_failures": 1, "breaker_open_seconds": 0.05}
+    async with connecting(household_waste.connect, "household-waste", **rules) as service:
+        with pytest.raises(OutboundUnavailable):
+            await service.zones("강남구")
         stranger.answer = always(body=recorded.portal([ZONE]))
 
         async def back() -> bool:
