@@ -92,11 +92,16 @@ class Regions:
         return [each for each in meant if each.province in named] or list(meant)
 
     def district_of(self, address: str) -> District | None:
-        """The district of an address, which begins with the province."""
+        """The district of an address: it begins with the province, or with a district whose name
+        no other province has.
+        """
         words = address.split()
-        province = self._provinces.get(words[0]) if words else None
-        if province is None:
+        if not words:
             return None
+        province = self._provinces.get(words[0])
+        if province is None:
+            alone = self._districts.get(words[0], ())
+            return alone[0] if len(alone) == 1 else None
         for name in (*words[1:2], words[0]):
             for each in self._districts.get(name, ()):
                 if each.province == province:

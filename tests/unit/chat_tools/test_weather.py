@@ -10,13 +10,16 @@ import pytest
 from services.runtime.outbound import OutboundUnavailable
 from streaming.chat.branches import weather
 from streaming.chat.branches.weather import WeatherBranch
+from streaming.chat.external import kma
 from streaming.chat.external.kma import Precipitation, Sky, Weather
 from streaming.chat.external.kma_grid import Cell
 from streaming.chat.intent import Intent
 from streaming.chat.policies import Policy, policy_of
 from streaming.chat.tools import Tools
 from streaming.chat.turn import Place
-from tests.unit.chat_tools.conftest import Asking
+from tests import recorded_portal as recorded
+from tests.stranger import Handler, Stranger, always, flood, never
+from tests.unit.chat_tools.conftest import Asking, Connecting
 
 SEOUL = Place(37.5665, 126.978)
 RAINY = Weather(
@@ -148,6 +151,33 @@ async def test_when_the_service_fails_the_turn_goes_on(
     assert (own.available, own.answer) == (False, weather.AWAY)
     beside = await tools.run("weather", asking("캔 버리기", place=SEOUL))
     assert beside is None or beside.answer == ""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        always(500),
+        always(401),
+        never,
+        flood,
+        always(body=recorded.KEY_UNKNOWN),
+        always(body=recorded.NO_DATA),
+        always(body=b"[]"),
+        always(body=recorded.portal([{"category": "T1H", "obsrValue": float("nan")}])),
+    ],
+)
+async def test_whatever_the_service_answers_the_turn_goes_on(
+    asking: Asking, stranger: Stranger, connecting: Connecting, answer: Handler
+) -> None:
+    stranger.answer = answer
+    rules = {"timeout_seconds": 0.1} if answer is never else {}
+    async with connecting(kma.connect, "kma", **rules) as service:
+        tools = Tools({"weather": WeatherBranch(service)})
+        own = await tools.run("weather", asking("비 와?", Intent.WEATHER, place=SEOUL), own=True)
+        assert own is not None
+        assert (own.available, own.answer) == (False, weather.AWAY)
+        beside = await tools.run("weather", asking("박스 버리기", place=SEOUL))
+        assert beside is None or beside.answer == ""
 
 
 async def test_after_failures_in_a_row_the_branch_is_held_off(asking: Asking) -> None:
