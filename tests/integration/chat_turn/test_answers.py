@@ -210,8 +210,8 @@ async def test_an_answer_that_was_paid_for_is_not_asked_for_again(chats: Chats) 
 
 async def test_a_branch_that_was_paid_for_is_not_asked_again(chats: Chats) -> None:
     """The turn is taken from its worker while another branch is still at work."""
-    rules = chats.tools["waste_rag"]
-    rules.ready = asyncio.Event()
+    slow = chats.tools["weather"]
+    slow.ready = asyncio.Event()
     task = await chats.ask("요즘 유리병은요?")
 
     async def kept() -> Worked | None:
@@ -226,9 +226,9 @@ async def test_a_branch_that_was_paid_for_is_not_asked_again(chats: Chats) -> No
     fence = int(await chats.redis.hget(state, "fence") or 0) + 1
     await chats.redis.set(lease, f"other/{uuid.uuid4().hex} {fence}", px=100)
     await chats.redis.hset(state, "fence", fence)
-    rules.ready.set()
+    slow.ready.set()
     await chats.ended(task.job_id)
-    assert len(rules.seen) >= 2, "a second attempt"
+    assert len(slow.seen) >= 2, "a second attempt"
     assert len(chats.tools["web_search"].seen) == 1
     stored = chats.service.answers[task.job_id]
     assert stored.content.endswith("참고한 웹 문서: [환경부](https://me.go.kr/)")

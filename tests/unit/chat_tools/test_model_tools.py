@@ -250,9 +250,9 @@ class TestImageGeneration:
         calls: int,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(
-            image_generation, "BUDGET", Budget(work_seconds=0.5, patience_seconds=0)
-        )
+        if "hang" in changes:
+            short = Budget(work_seconds=0.3, patience_seconds=0.0)
+            monkeypatch.setattr(image_generation, "BUDGET", short)
         simulator.set(**changes)
         tools = Tools({"image_generation": painting(models, rules, Images())})
         told = await tools.run(
