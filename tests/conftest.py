@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final
 
 import pytest
@@ -38,6 +38,26 @@ BUDGETS: Final = {
     "ECO2_PROGRESS_IDLE_CHECK_SECONDS": "1",
 }
 """Settings of the session's stack."""
+
+LOG_LINES: Final = 60
+"""Lines of each process's log that are shown with a test that failed on a stack."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what our processes logged lately when a test fails on a stack of them."""
+    report = yield
+    if report.failed:
+        for given in getattr(item, "funcargs", {}).values():
+            stack = given if isinstance(given, EphemeralStack) else getattr(given, "stack", None)
+            if isinstance(stack, EphemeralStack):
+                report.sections += [
+                    (f"log of {part}", stack.log_tail(part, LOG_LINES))
+                    for part in stack.supervisor.state.parts
+                ]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -206,7 +206,7 @@ async def test_logout_does_not_wait_for_a_broker_that_is_away(replicas: Replicas
     _, session = await client.sign_in()
     started = time.monotonic()
     await client.logout((("cookie", f"s_refresh={session.refresh_token}"),))
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5
 
 
 async def test_sessions_are_listed_and_revoked_one_by_one_or_all(replicas: Replicas) -> None:

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from services.runtime import redis_clients
 from services.runtime.errors import DomainError, trailers_of
-from services.runtime.limits import Limit, RateLimiter, key_of
+from services.runtime.limits import CHECK_SECONDS, Limit, RateLimiter, key_of
 from services.runtime.settings import RuntimeSettings
 
 pytestmark = pytest.mark.parts
@@ -155,7 +155,7 @@ async def test_without_redis_calls_are_let_through_fast_and_counted() -> None:
     began = time.monotonic()
     for _ in range(20):
         assert await allowed(limiter)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10 * CHECK_SECONDS, "it is asked once, not twenty times"
     labels = {"limit": rule.name}
     assert REGISTRY.get_sample_value("rate_limit_unchecked_total", labels) == 20
     await client.aclose()

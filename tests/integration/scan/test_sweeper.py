@@ -162,7 +162,7 @@ async def test_only_the_first_submissions_wait_for_a_broker_that_is_away(
     started = time.monotonic()
     for job in jobs[3:]:
         await away.dispatcher.announce(job)
-    assert time.monotonic() - started < 0.3, "one budget would be 0.3 s, four 1.2 s"
+    assert time.monotonic() - started < 0.9, "four budgets would be 1.2 s"
 
 
 async def test_redis_down_at_submit_the_record_is_sent_all_the_same(

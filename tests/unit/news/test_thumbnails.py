@@ -64,6 +64,6 @@ def test_junk_does_no_harm(body: bytes) -> None:
 
 @pytest.mark.parametrize("attack", ["<meta ", "<!--", "<![", "<a b=", "&#", "</"])
 def test_hostile_pages_take_no_time(attack: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     picture_of(page((attack * 10_000)[:10_000]))
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
