@@ -23,6 +23,7 @@ _ASKS: Final = re.compile(
     r"(?<![월화수목금토일])요일|(?:배출|수거)\s?(?:일(?![반회상])|시간)|(?:버리는|내놓는|내는)\s?(?:날|시간)|"
     r"(?:언제|몇\s?시에?)\s?(?:버|내(?![려리릴일])|배출|수거|가져)|(?:배출|수거|버리).{0,6}언제"
 )
+_WEEKDAYS: Final = re.compile("[월화수목금토일](?:·[월화수목금토일])*")
 _NUMBER: Final = re.compile("[0-9·]+")
 _KINDS: Final = (
     ("일반쓰레기", re.compile("일반|종량제|생활\\s?쓰레기")),
@@ -87,21 +88,24 @@ def of_district(zones: Iterable[Zone], district: District, regions: Regions) -> 
 
 def told(zones: Sequence[Zone], district: District, question: str) -> str:
     """The days and hours for a question, as Markdown."""
-    if not zones:
-        return NOT_LISTED.format(district=district)
     named = [zone for zone in zones if any(part in question for part in _names(zone))]
     chosen = named or list(zones)
     by_text: dict[str, list[Zone]] = {}
     for zone in chosen:
-        by_text.setdefault("\n".join(_lines(zone, question)), []).append(zone)
-    lines = [HEADING.format(district=district)]
+        if text := "\n".join(_lines(zone, question)):
+            by_text.setdefault(text, []).append(zone)
+    if not by_text:
+        return NOT_LISTED.format(district=district)
+    parts = [HEADING.format(district=district)]
     for text, alike in list(by_text.items())[:MOST_ZONES]:
         if len(by_text) > 1 or named:
-            lines.append(f"**{as_line(_called(alike[0]), 60)}**")
-        lines.append(text)
+            parts.append(f"**{as_line(_called(alike[0]), 60)}**")
+        parts.append(text)
     if len(by_text) > 1:
-        lines.append(DIFFERS)
-    return "\n".join(filter(None, (*lines, _contact(zones), CHECK)))
+        parts.append(DIFFERS)
+    contact = _contact(chosen)
+    parts.append(f"{CHECK} ({contact})" if contact else CHECK)
+    return "\n\n".join(parts)
 
 
 def bulky(zones: Sequence[Zone]) -> str:
@@ -141,6 +145,9 @@ def _lines(zone: Zone, question: str) -> Iterator[str]:
 
 
 def _times(times: Times) -> str:
-    when = " ".join(filter(None, (as_line(times.days, 40), as_line(times.hours, 20))))
+    days = as_line(times.days, 40)
+    if _WEEKDAYS.fullmatch(days):
+        days += "요일"
+    when = " ".join(filter(None, (days, as_line(times.hours, 20))))
     how = as_line(times.method, 120)
     return f"{when} ({how})" if when and how else when or how

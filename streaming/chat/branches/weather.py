@@ -96,7 +96,8 @@ def told(weather: Weather, context: TurnContext, where: str) -> BranchResult:
     facts = list(_facts(weather, where))
     every = list(tips(weather, context.message))
     fitting = [tip for tip, fits in every if fits or asked]
-    answer = "\n".join((*facts, *fitting)) if asked else "\n".join(fitting)
+    listed = "\n".join(f"- {fact}" for fact in facts) if asked else ""
+    answer = "\n\n".join(filter(None, (listed, " ".join(fitting))))
     return BranchResult(
         context="\n".join((*facts, *(tip for tip, _ in every))),
         answer=answer,

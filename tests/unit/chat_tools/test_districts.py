@@ -107,7 +107,7 @@ async def test_the_days_of_a_district_that_is_named(asking: Asking) -> None:
     portal = Portal([ZONE, BUSAN])
     result = await point(portal).run(asking(DAYS, Intent.COLLECTION_POINT))
     assert portal.asked == ["강남구"]
-    for said in ("서울 강남구", "재활용품: 수 20:00~24:00 (투명 봉투)", "집 앞", "02-000-0000"):
+    for said in ("서울 강남구", "재활용품: 수요일 20:00~24:00 (투명 봉투)", "집 앞", "02-000-0000"):
         assert said in result.answer
     assert "음식물" not in result.answer
     assert result.citations[0].source == "districts"
@@ -117,7 +117,7 @@ async def test_the_days_of_a_district_that_is_named(asking: Asking) -> None:
 async def test_the_days_where_the_user_is(asking: Asking) -> None:
     question = asking("쓰레기 배출 요일 알려줘", Intent.COLLECTION_POINT, place=HERE)
     result = await point(Portal()).run(question)
-    for kind in ("일반쓰레기: 월·수·금", "음식물쓰레기: 화·목", "재활용품: 수"):
+    for kind in ("일반쓰레기: 월·수·금요일", "음식물쓰레기: 화·목요일", "재활용품: 수요일"):
         assert kind in result.answer
 
 
@@ -154,11 +154,14 @@ def test_zones_that_differ_are_told_apart_or_narrowed_down() -> None:
     assert "**개포동**" in both
     assert schedule.DIFFERS in both
     one = schedule.told([ZONE, OTHER], gangnam, "강남구 역삼동 재활용 요일")
-    assert "수 20:00" in one
+    assert "수요일 20:00" in one
     assert "개포동" not in one
     alike = schedule.told([ZONE, replace(ZONE, covers=("대치동",))], gangnam, "강남구 요일")
     assert alike.count("재활용품") == 1
-    assert "공공데이터에 없어요" in schedule.told([], gangnam, "강남구 요일")
+    nothing = Times("", "", "")
+    silent = replace(ZONE, general=nothing, food=nothing, recycling=nothing, place="", never="")
+    for zones in ([], [silent]):
+        assert "공공데이터에 없어요" in schedule.told(zones, gangnam, "강남구 요일")
 
 
 def test_what_districts_write_can_not_leave_its_line() -> None:

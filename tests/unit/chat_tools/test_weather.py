@@ -69,7 +69,7 @@ async def test_a_town_that_is_named_counts_more_than_where_the_user_is(asking: A
     made, service = branch()
     result = await made.run(asking("부산 날씨 알려줘", Intent.WEATHER, place=SEOUL))
     assert service.asked == [Cell(98, 76)]
-    assert result.answer.startswith("부산: ")
+    assert result.answer.startswith("- 부산: ")
     await made.run(asking("제주도는 비 와?", Intent.WEATHER))
     assert service.asked[-1] == Cell(53, 38)
 
