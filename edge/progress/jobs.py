@@ -102,7 +102,8 @@ def _ending(domain: stages.Domain, job: scan_pb2.Job | chat_pb2.Turn) -> StoredE
     ended = job.finished_at
     id_ = StreamId(ended.seconds * 1000 + ended.nanos // 1_000_000, 0)
     if job.status == "completed":
-        status, message, result = stages.COMPLETED, None, job.result_json
+        status, result = stages.COMPLETED, job.result_json
+        message = "" if domain == "chat" else None
     elif job.status in ("failed", "cancelled"):
         status, message = stages.FAILED, job.error_message or "취소된 작업입니다."
         result = json.dumps({"error": message}, ensure_ascii=False)

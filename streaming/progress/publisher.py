@@ -118,8 +118,11 @@ def _fields(event: ProgressEvent) -> list[str | int]:
         fields += ("progress", progress)
     if event.result is not None:
         fields += ("result", _object_in_one_line(event.result))
-    if event.message is not None:
-        fields += ("message", event.message)
+    message = event.message
+    if message is None and event.domain == "chat" and not event.is_text:
+        message = ""  # contract §5.1: chats have the member, if only empty
+    if message is not None:
+        fields += ("message", message)
     if event.content is not None:
         fields += ("content", event.content)
     if event.node is not None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
-from mesh.local.parts import python
 from services.cli.app_client import AppClient, ServerEvent, Submitted
-from services.runtime.ports import env_name
 from tests.bench.simulated_chat import whole
 from tests.e2e.chat_screen import Screen, assert_one_pair, new_chat, say, text_begins
 from tests.e2e.refusals import assert_refused
 from tests.e2e.world import ORIGIN, Watch, World, read, to_end
-from tests.integration.progress.bridge import free_port
 from tests.wait import until
 
 pytestmark = pytest.mark.stack
@@ -125,27 +121,6 @@ async def test_worker_killed_in_the_middle_of_an_answer(world: World, app: AppCl
     await assert_one_pair(app, turn, watch)
 
 
-@asynccontextmanager
-async def second_worker(world: World) -> AsyncIterator[None]:
-    """Another process that answers turns."""
-    stack = world.stack
-    process = await asyncio.create_subprocess_exec(
-        *python.command(stack.paths, "work", "chat"),
-        env={
-            **stack.environ,
-            **python.variables(stack.paths),
-            env_name("metrics_work"): str(free_port()),
-        },
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
-
-
 async def test_a_worker_that_was_frozen_never_interleaves_with_its_successor(
     world: World, app: AppClient
 ) -> None:
@@ -153,7 +128,7 @@ async def test_a_worker_that_was_frozen_never_interleaves_with_its_successor(
         turn = await say(app, f"하나씩 알려 줘 {script.word}")
         watch = await text_begins(app, turn)
         watching = asyncio.create_task(to_end(app, turn, watch, within_seconds=60))
-        async with second_worker(world):
+        async with world.another_worker("chat"):
             with world.stack.frozen("workers"):
                 await until(
                     lambda: any(event.name == "token_recovery" for event in watch.events),

@@ -187,9 +187,10 @@ def test_row(plays: dict[str, Told], stage: str) -> None:
         assert tuple(event.data["status"] for event in events) == row.statuses
         assert tuple(event.data["progress"] for event in events) == row.progress
         for event in events:
-            assert members(event) - {"message"} == COMMON | {"progress", "result"}
+            assert members(event) == COMMON | {"progress", "result", "message"}
             assert event.data["seq"] >= row.first_seq + (event.data["status"] == "completed")
             assert event.data["result"] == "" or isinstance(event.data["result"], dict)
+            assert bool(event.data["message"]) == (stage == "needs_input")
 
 
 def test_common_members(plays: dict[str, Told]) -> None:

@@ -17,11 +17,13 @@ import jwt
 from prometheus_client.parser import text_string_to_metric_families
 
 from mesh.local.ephemeral_stack import EphemeralStack
+from mesh.local.parts import python
 from services.auth import keys
 from services.cli.app_client import AppClient, AppError, ServerEvent, Submitted
 from services.cli.demo import SAMPLE
-from services.runtime.ports import HOST
+from services.runtime.ports import HOST, env_name
 from tests.e2e.model import ScriptedModel
+from tests.integration.progress.bridge import free_port
 from tests.recorded_portal import NO_DATA
 from tests.stranger import Stranger, always, listening
 from tests.wait import until
@@ -154,6 +156,26 @@ class World:
             for sample in family.samples
             if sample.name == name and labels.items() <= sample.labels.items()
         )
+
+    @asynccontextmanager
+    async def another_worker(self, name: str) -> AsyncIterator[None]:
+        """A further process that does the work of `name`."""
+        stack = self.stack
+        process = await asyncio.create_subprocess_exec(
+            *python.command(stack.paths, "work", name),
+            env={
+                **stack.environ,
+                **python.variables(stack.paths),
+                env_name("metrics_work"): str(free_port()),
+            },
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            await asyncio.wait_for(process.wait(), 20)
 
     async def revived(self, part: str, old: int, *, within_seconds: float = 30) -> None:
         """Wait until the supervisor has brought a killed part back."""

@@ -147,6 +147,20 @@ async def test_a_turn_waits_for_a_place_and_goes_on_with_it(chats: Chats) -> Non
     assert len([e for e in await chats.events(task.job_id) if e.stage == "done"]) == 1
 
 
+@pytest.mark.parametrize("kind", ["cancel", "expired"])
+async def test_a_turn_goes_on_without_the_place_nobody_told(chats: Chats, kind: str) -> None:
+    chats.simulator.set(intent="location")
+    task = await chats.ask("근처 제로웨이스트 매장 알려줘")
+    await chats.until_event(task.job_id, "needs_input")
+    await chats.answer(task, kind)
+    events = await chats.ended(task.job_id)
+    assert steps(events)[-1] == ("done", "completed")
+    last = chats.tools["location"].seen[-1]
+    assert (last.place, last.may_ask) == (None, False)
+    assert last.given is not None
+    assert last.given.type == kind
+
+
 async def test_turns_of_a_chat_are_answered_one_after_the_other(chats: Chats) -> None:
     chat_id = str(uuid.uuid4())
     first = await chats.ask("유리병은요?", chat_id=chat_id)
