@@ -120,7 +120,10 @@ class Unpictured:
 
 _PICTURE_MARKS: Final = re.compile(r"!+\[")
 
-_WEB_LINKS: Final = re.compile(r"\[([^\]\n]{1,200})\]\(([^)\s]{1,2048})\)")
+_WEB_LINKS: Final = re.compile(
+    r"\[([^\]\n]{1,200})\]\(\s*((?:[^()\s]|\([^()\s]*\)){1,2048})(?:\s+[\"'][^)\n]{0,200})?\s*\)"
+)
+"""Markdown links: words, an address that may hold brackets of its own, a title."""
 
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 """Unicode's categories of characters that draw nothing: controls, formats, private use."""

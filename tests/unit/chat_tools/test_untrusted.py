@@ -71,6 +71,8 @@ def test_only_pages_one_can_be_sent_to_are_addresses(url: str, expected: str) ->
 def test_links_that_lead_nowhere_keep_their_words() -> None:
     text = "[가](https://a.kr/?utm_source=x) [나](http://127.0.0.1/) [다](//b)"
     assert with_sound_links(text) == "[가](https://a.kr/) 나 다"
+    titled = '[가](http://10.0.0.1/ "보세요") [나](https://a.kr/나_(다))'
+    assert with_sound_links(titled) == "가 [나](https://a.kr/%EB%82%98_%28%EB%8B%A4%29)"
 
 
 @given(st.text(max_size=100))
