@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from eco2.location.v1 import imported_place_pb2 as place_pb
 from eco2.location.v1 import location_service_pb2 as pb
 from eco2.location.v1.location_service_pb2_grpc import LocationServiceStub
 
+from services.location.opening import Hours
 from services.location.place import Place
 from services.location.sources.layouts import Row, rows
 from services.runtime.context import CHANNEL_OPTIONS
@@ -186,14 +188,6 @@ async def _discard(stub: Any, import_id: str) -> None:
 
 
 def _message(row: Row, place: Place) -> place_pb.ImportedPlace:
-    hours = None
-    if place.hours is not None:
-        hours = place_pb.OpeningHours(
-            days=place.hours.days,
-            public_holidays=place.hours.public_holidays,
-            closed_from=place.hours.closed_from,
-            closed_to=place.hours.closed_to,
-        )
     return place_pb.ImportedPlace(
         source_pk=place.source_pk,
         line=row.line,
@@ -205,7 +199,17 @@ def _message(row: Row, place: Place) -> place_pb.ImportedPlace:
         store_category=place.store_category,
         pickup_categories=place.pickup_categories,
         phone=place.phone,
-        hours=hours,
+        hours=_hours_message(place.hours) if place.hours is not None else None,
         collection_items=place.collection_items,
         introduction=place.introduction,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _hours_message(hours: Hours) -> place_pb.OpeningHours:
+    return place_pb.OpeningHours(
+        days=hours.days,
+        public_holidays=hours.public_holidays,
+        closed_from=hours.closed_from,
+        closed_to=hours.closed_to,
     )

@@ -53,10 +53,10 @@ class Word:
             return cls(entry)
         return cls(entry["word"], tuple(entry["except"]))
 
-    def hits(self, text: str) -> bool:
-        """Whether it stands in the lower-cased `text`."""
-        if self.text not in text:
-            return False
+    def counts(self, text: str) -> bool:
+        """Whether it stands in the lower-cased `text`, which has its letters, as a word that
+        tells something.
+        """
         if self.text.isascii():
             return _latin(self.text).search(text) is not None
         for phrase in self.exceptions:
@@ -74,11 +74,18 @@ class Rule:
     """A category and groups of words, of each of which one must hit."""
 
     category: str
-    groups: tuple[tuple[Word, ...], ...]
+    groups: tuple[tuple[tuple[str, Word], ...], ...]
+    """Words with their letters, which are looked for first: hardly any stands in a given text."""
 
     def hits(self, text: str) -> bool:
-        """Whether every group has a hit in `text`."""
-        return all(any(word.hits(text) for word in group) for group in self.groups)
+        """Whether every group has a hit in the lower-cased `text`."""
+        for group in self.groups:
+            for letters, word in group:
+                if letters in text and word.counts(text):
+                    break
+            else:
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,8 @@ def rules() -> Rules:
 def _rule(category: str, groups: Iterable[Sequence[Any]], allowed: Sequence[str]) -> Rule:
     if category not in allowed:
         raise ValueError(f"{category!r} is not one of {', '.join(allowed)}")
-    return Rule(category, tuple(tuple(Word.of(entry) for entry in group) for group in groups))
+    words = ([Word.of(entry) for entry in group] for group in groups)
+    return Rule(category, tuple(tuple((word.text, word) for word in group) for group in words))
 
 
 def store_category(texts: Iterable[str]) -> str:
@@ -109,7 +117,7 @@ def store_category(texts: Iterable[str]) -> str:
 
     Texts are set apart by a space, so that a word that needs one before it may begin a text.
     """
-    joined = " " + " ".join(_folded(text) for text in texts if text)
+    joined = _folded(" " + " ".join(filter(None, texts)))
     for rule in rules().store:
         if rule.hits(joined):
             return rule.category

@@ -9,9 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import asyncpg
+from eco2.location.v1 import imported_place_pb2 as place_pb
 
 from services.location import entries, filing, geo, wording
 from services.location.geo import Point
@@ -192,18 +194,27 @@ def _row(source: str, place: Any) -> tuple[Any, ...]:
     """Values of a staged row in the order of the statement, after source and import."""
     road = place.road_address or None
     lot = place.lot_address or None
-    hours = None
-    if place.HasField("hours"):
-        said = place.hours
-        hours = Hours(
-            tuple(said.days), said.public_holidays, said.closed_from, said.closed_to
-        ).encoded()
+    hours = place.hours.SerializeToString() if place.HasField("hours") else b""
+    keys, takes = _filed(place.store_category, tuple(place.pickup_categories))
     return (
         place.line, place.source_pk, place.name, road, lot, place.latitude, place.longitude,
-        place.store_category, ",".join(place.pickup_categories), place.phone or None, hours,
+        place.store_category, ",".join(place.pickup_categories), place.phone or None,
+        _hours(hours) if hours else None,
         place.collection_items or None, place.introduction or None,
         wording.searched((place.name, road, lot if lot != road else None)),
         entries.unchanging(source, place),
-        ",".join(map(str, filing.numbers(place.store_category, place.pickup_categories))),
-        filing.taking(place.pickup_categories), geo.cell(Point(place.latitude, place.longitude)),
+        keys, takes, geo.cell(Point(place.latitude, place.longitude)),
     )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)  # places share few sets of hours, and of categories
+def _hours(message: bytes) -> str:
+    said = place_pb.OpeningHours.FromString(message)
+    hours = Hours(tuple(said.days), said.public_holidays, said.closed_from, said.closed_to)
+    return hours.encoded()
+
+
+@lru_cache(maxsize=4096)
+def _filed(store: str, pickups: tuple[str, ...]) -> tuple[str, int]:
+    """The keys a place is filed under as a comma list, and the bits of what it takes."""
+    return ",".join(map(str, filing.numbers(store, pickups))), filing.taking(pickups)

@@ -13,6 +13,7 @@ _NUMBER: Final = re.compile(
 )
 """An area code or +82, and two groups; or a nation-wide number such as 1599-0903."""
 
+_DIGITS: Final = re.compile(r"\d+")
 _SEOUL: Final = "02"
 _PERSONAL: Final = "050"
 _MOST_DIGITS: Final = 12
@@ -21,8 +22,8 @@ _MOST_DIGITS: Final = 12
 def first_number(texts: Iterable[str | None]) -> str | None:
     """The first phone number in the texts, with hyphens; None when there is none."""
     for text in texts:
-        for found in _NUMBER.finditer(text or ""):
-            digits = re.sub(r"\D", "", found[0])
+        for found in _NUMBER.finditer(text) if text else ():
+            digits = "".join(_DIGITS.findall(found[0]))
             if found["abroad"]:
                 digits = "0" + digits.removeprefix("82").removeprefix("0")
             if number := hyphenated(digits):

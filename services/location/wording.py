@@ -29,7 +29,12 @@ _NOT_LETTERS: Final = re.compile(r"[^\w]+|_+")
 
 def letters(text: str) -> str:
     """Lower-cased letters and digits of `text`, blocks taken apart, words one space apart."""
-    taken = "".join(map(_taken, unicodedata.normalize("NFC", text)))
+    return " ".join(filter(None, map(_word, text.split())))
+
+
+@lru_cache(maxsize=16_384)  # places share the words of their addresses
+def _word(word: str) -> str:
+    taken = "".join(map(_taken, unicodedata.normalize("NFC", word)))
     return _NOT_LETTERS.sub(" ", taken).strip()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -24,20 +24,26 @@ class RowRejectedError(ValueError):
 class Cells:
     """The cells of a row by column; a column that the file does not have is blank."""
 
-    def __init__(self, row: Mapping[str, str]) -> None:
-        self._row = row
+    __slots__ = ("_cells", "_columns")
+
+    def __init__(self, cells: Sequence[str], columns: Mapping[str, int]) -> None:
+        self._cells = cells
+        self._columns = columns
 
     def text(self, column: str, most: int = TEXT_MOST) -> str | None:
         """The text of a cell, at most so many characters of it; None when it says nothing."""
-        return shortened(_cleaned(self._row.get(column) or ""), most)
+        raw = self.raw(column)
+        return shortened(_cleaned(raw), most) if raw else None
 
     def line(self, column: str, most: int = ADDRESS_MOST) -> str | None:
         """The text of a cell as one line."""
-        return shortened(" ".join(_cleaned(self._row.get(column) or "").split()), most)
+        raw = self.raw(column)
+        return as_line(raw, most) if raw else None
 
     def raw(self, column: str) -> str:
         """A cell as it is; empty when it is missing."""
-        return self._row.get(column) or ""
+        place = self._columns.get(column)
+        return "" if place is None else self._cells[place]
 
     def key(self, column: str) -> str:
         """The digits that identify the row, a spreadsheet's ``.0`` dropped."""
@@ -54,6 +60,11 @@ def _cleaned(value: str) -> str:
         value = _CONTROL.sub("", value)
     value = value.strip()
     return "" if value.lower() in _BLANK else value
+
+
+def as_line(value: str, most: int) -> str | None:
+    """What a cell says as one line, at most so many characters; None when it says nothing."""
+    return shortened(" ".join(_cleaned(value).split()), most)
 
 
 def shortened(text: str, most: int) -> str | None:

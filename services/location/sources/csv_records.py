@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 LINE_MOST: Final = 1 << 20
 """Longest line in bytes; the longest of the known files have 20 kB."""
@@ -19,6 +18,8 @@ CELL_MOST: Final = 1 << 16
 """Longest cell in characters."""
 SAMPLE: Final = 1 << 20
 """Bytes at the start that the encoding is told from."""
+PROGRESS_LINES: Final = 256
+"""Lines from one telling how far it is to the next."""
 
 UTF8, CP949 = "utf-8", "cp949"
 
@@ -27,13 +28,14 @@ class NotThisLayoutError(ValueError):
     """The file as a whole can't be read; the message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record of the file; one without cells could not be read."""
 
     line: int
     """Line on which it begins."""
-    cells: dict[str, str]
+    cells: Sequence[str]
+    columns: Mapping[str, int]
+    """Where each column stands among the cells."""
     problem: str = ""
 
 
@@ -68,7 +70,8 @@ def records(
     with path.open("rb") as file:
         lines = _Lines(file, encoding, progress)
         reader = csv.reader(lines)
-        columns = _header(reader, required)
+        header = _header(reader, required)
+        columns, width = {name: place for place, name in enumerate(header)}, len(header)
         while True:
             begun = reader.line_num + 1
             lines.strays = False
@@ -76,14 +79,20 @@ def records(
                 row = next(reader, None)
             except csv.Error as error:
                 text = f"{error}; is a quote left open?"
-                yield Record(begun, {}, f"lines {begun} to {reader.line_num}: {text}")
+                problem = f"lines {begun} to {reader.line_num}: {text}"
+                yield Record(begun, (), columns, problem)
                 continue
             if row is None:
                 return
             if lines.strays:
-                yield Record(begun, {}, "bytes of another encoding")
-            elif any(row):
-                yield _record(begun, row, columns)
+                yield Record(begun, (), columns, "bytes of another encoding")
+            elif not any(row):
+                continue
+            elif len(row) < width or any(row[width:]):
+                problem = f"{len(row)} cells, the header has {width}"
+                yield Record(begun, (), columns, problem)
+            else:
+                yield Record(begun, row, columns)
 
 
 def _header(reader: Iterator[list[str]], required: Sequence[str]) -> list[str]:
@@ -99,12 +108,6 @@ def _header(reader: Iterator[list[str]], required: Sequence[str]) -> list[str]:
     if repeated:
         raise NotThisLayoutError(f"columns stand there twice: {', '.join(sorted(repeated))}")
     return columns
-
-
-def _record(line: int, row: list[str], columns: list[str]) -> Record:
-    if len(row) != len(columns) and (len(row) < len(columns) or any(row[len(columns) :])):
-        return Record(line, {}, f"{len(row)} cells, the header has {len(columns)}")
-    return Record(line, dict(zip(columns, row, strict=False)))
 
 
 class _Lines:
@@ -126,6 +129,7 @@ class _Lines:
     def __next__(self) -> str:
         line = self._file.readline(LINE_MOST)
         if not line:
+            self._progress(self._read)
             raise StopIteration
         self._number += 1
         self._read += len(line)
@@ -133,7 +137,8 @@ class _Lines:
             raise NotThisLayoutError(
                 f"line {self._number} is longer than {LINE_MOST >> 20} MiB: this is no such CSV"
             )
-        self._progress(self._read)
+        if not self._number % PROGRESS_LINES:
+            self._progress(self._read)
         try:
             return line.decode(self._encoding)
         except UnicodeDecodeError:

@@ -7,12 +7,19 @@ spelling; coordinates are typed by hand.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from services.location import categories, geo, phones
 from services.location.opening import Hours
 from services.location.place import Place
-from services.location.sources.cells import HOURS_MOST, NAME_MOST, Cells, RowRejectedError
+from services.location.sources.cells import (
+    HOURS_MOST,
+    NAME_MOST,
+    Cells,
+    RowRejectedError,
+    as_line,
+)
 
 KEY: Final = "positnSn"
 LATITUDE, LONGITUDE = "positnPstnLat", "positnPstnLot"
@@ -55,7 +62,7 @@ def place_of(cells: Cells) -> tuple[Place, str]:
         pickup_categories=categories.pickup_categories(items or ""),
         road_address=road,
         lot_address=lot,
-        phone=phones.first_number(cells.text(column) for column in PHONES),
+        phone=phones.first_number(map(cells.text, PHONES)),
         hours=_hours(cells),
         collection_items=items,
         introduction=introduction,
@@ -64,9 +71,19 @@ def place_of(cells: Cells) -> tuple[Place, str]:
 
 
 def _hours(cells: Cells) -> Hours | None:
-    days = tuple(cells.line(column, HOURS_MOST) or "" for column in DAYS)
+    return _read_hours(
+        tuple(map(cells.raw, DAYS)),
+        cells.raw(PUBLIC_HOLIDAYS),
+        cells.raw("dyoffBgndeCn"),
+        cells.raw("dyoffEnddtCn"),
+    )
+
+
+@lru_cache(maxsize=4096)  # places share few sets of hours
+def _read_hours(week: tuple[str, ...], public_holidays: str, begin: str, end: str) -> Hours | None:
+    days = tuple(as_line(day, HOURS_MOST) or "" for day in week)
     if not any(days):
         return None
-    begin, end = cells.raw("dyoffBgndeCn").strip(), cells.raw("dyoffEnddtCn").strip()
+    begin, end = begin.strip(), end.strip()
     closure = (begin, end) if _DATE.fullmatch(begin) and _DATE.fullmatch(end) else ("", "")
-    return Hours(days, cells.line(PUBLIC_HOLIDAYS, HOURS_MOST) or "", *closure)
+    return Hours(days, as_line(public_holidays, HOURS_MOST) or "", *closure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.location.place import KECO, ZEROWASTE, Place
 from services.location.sources import keco, zerowaste
@@ -28,8 +28,7 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What became of a record: a place, with a remark when something was put right, or none, with
     the reason.
     """
@@ -54,9 +53,10 @@ def rows(
             if not record.cells:
                 yield Row(record.line, "", None, record.problem)
                 continue
-            key = record.cells[layout.key].strip()[:40]
+            cells = Cells(record.cells, record.columns)
+            key = cells.raw(layout.key).strip()[:40]
             try:
-                place, remark = layout.place_of(Cells(record.cells))
+                place, remark = layout.place_of(cells)
             except RowRejectedError as error:
                 yield Row(record.line, key, None, str(error))
             else:
