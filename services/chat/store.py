@@ -22,6 +22,14 @@ _DELETE: Final = (
 )
 
 
+def _half(spoken: str, key: str, begin: str = "") -> str:
+    """Chats with messages or those without, in their order, `begin` of it on."""
+    return f"""
+        (SELECT {_CHAT} FROM chats
+          WHERE user_id = $1 AND {_VISIBLE} AND last_message_at {spoken} {begin.format(key)}
+          ORDER BY {key} DESC, chat_id DESC LIMIT $2)"""  # noqa: S608 - constants
+
+
 class After(NamedTuple):
     """Where a page of the list of chats begins."""
 
@@ -62,29 +70,25 @@ class ChatStore:
     async def page(self, user_id: uuid.UUID, after: After | None, limit: int) -> list[Chat]:
         """Chats of a user: the one with the latest message first, those without any last.
 
-        Two statements, each walking its own index; the second only where the first has too few.
+        One statement of two halves, each of which walks its own index for `limit` rows at the most.
         """
-        found: list[Chat] = []
-        if after is None or after.spoken:
-            found = await self._half(user_id, "last_message_at", after, limit)
-            after = None
-        if len(found) < limit:
-            found += await self._half(user_id, "created_at", after, limit - len(found))
-        return found
-
-    async def _half(
-        self, user_id: uuid.UUID, key: str, after: After | None, limit: int
-    ) -> list[Chat]:
-        spoken = "IS NOT NULL" if key == "last_message_at" else "IS NULL"
-        where, arguments = "", [user_id, limit]
+        arguments = [user_id, limit]
+        begin = ""
         if after is not None:
-            where = f"AND ({key}, chat_id) < ($3, $4)"
+            begin = "AND ({}, chat_id) < ($3, $4)"
             arguments += [after.cursor.created_at, after.cursor.row_id]
+        if after is None or after.spoken:
+            halves = [
+                _half("IS NOT NULL", "last_message_at", begin),
+                _half("IS NULL", "created_at"),
+            ]
+        else:
+            halves = [_half("IS NULL", "created_at", begin)]
         rows = await self._pool.fetch(
             f"""
-            SELECT {_CHAT} FROM chats
-             WHERE user_id = $1 AND {_VISIBLE} AND last_message_at {spoken} {where}
-             ORDER BY {key} DESC, chat_id DESC LIMIT $2
+            SELECT {_CHAT} FROM ({" UNION ALL ".join(halves)}) AS halves
+             ORDER BY last_message_at IS NULL, coalesce(last_message_at, created_at) DESC,
+                      chat_id DESC LIMIT $2
             """,  # noqa: S608 - constants
             *arguments,
         )
