@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 from unittest import mock
 
 import asyncpg
@@ -15,18 +16,30 @@ from services.runtime.context import ProcessContext
 from services.runtime.grpc_server import GrpcServer
 from services.runtime.health import Health
 from services.runtime.migrations import migrate
+from services.runtime.ports import DEFAULT_PORTS, HOST, env_name, port
 from services.runtime.settings import RuntimeSettings
+
+NO_READS: Final = {env_name(name): "" for name in DEFAULT_PORTS if name.endswith("_reads")}
+"""Variables under which servers on moved ports do not listen for an edge's reads: replicas would
+ask for the same ports.
+"""
 
 
 @asynccontextmanager
 async def serving(
-    builders: Sequence[Builder], environ: Mapping[str, str], *, background: bool = False
+    builders: Sequence[Builder],
+    environ: Mapping[str, str],
+    *,
+    background: bool = False,
+    reads: bool = False,
 ) -> AsyncIterator[ProcessContext]:
     """Serve gRPC components under `environ`; the context reaches them as other domains would.
 
-    What they do in the background is left to the test, unless `background`.
+    What they do in the background is left to the test, unless `background`. They take an edge's
+    reads over HTTP/1.1 only if `reads`.
     """
-    with mock.patch.dict(os.environ, environ):  # read while things are made, and never later
+    closed = {} if reads else NO_READS
+    with mock.patch.dict(os.environ, {**environ, **closed}):  # read while things are made only
         context = ProcessContext(RuntimeSettings())
         components = [await build(context) for build in builders]
         server = GrpcServer(context.base, components, Health(components))
@@ -49,6 +62,15 @@ async def serving(
             if component.close is not None:
                 await component.close()
         await context.close()
+
+
+def led_to(environ: Mapping[str, str], *domains: str) -> dict[str, str]:
+    """Variables that lead an edge to `domains` where they are served under `environ`."""
+    return {
+        f"ECO2_{wire}_{domain.upper()}": f"{HOST}:{port(name, environ)}"
+        for domain in domains
+        for wire, name in (("GRPC", domain), ("READS", f"{domain}_reads"))
+    }
 
 
 async def migrated(url: str) -> dict[str, str]:

@@ -1,5 +1,5 @@
-"""Upstreams of the edge: one per domain over HTTP/2, ext-authz, the SSE bridge, the docs
-server, the pictures.
+"""Upstreams of the edge: two per domain (gRPC over HTTP/2, and reads over HTTP/1.1), ext-authz, the
+SSE bridge, the docs server, the pictures.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge.envoy.settings import EdgeSettings
-from services.runtime.ports import HOST, port
+from services.runtime.ports import HOST, port, reads_port
 
 Json = dict[str, Any]
 
@@ -30,14 +30,35 @@ def grpc_cluster(domain: str) -> str:
     return f"grpc_{domain}"
 
 
+def reads_cluster(domain: str) -> str:
+    """Name of the cluster that a domain's reads go to."""
+    return f"reads_{domain}"
+
+
 def grpc_target(domain: str, environ: Mapping[str, str] | None = None) -> tuple[str, int]:
     """Where a domain's gRPC server is: ``ECO2_GRPC_<DOMAIN>=host:port``, else the ports table."""
-    given = (os.environ if environ is None else environ).get(f"ECO2_GRPC_{domain.upper()}")
+    return _given(f"ECO2_GRPC_{domain.upper()}", environ) or (HOST, port(domain, environ))
+
+
+def reads_target(domain: str, environ: Mapping[str, str] | None = None) -> tuple[str, int] | None:
+    """Where a domain takes reads over HTTP/1.1: ``ECO2_READS_<DOMAIN>=host:port``, else the ports
+    table. None where it does not, and for a gRPC server elsewhere of which nothing more is said.
+    """
+    given = _given(f"ECO2_READS_{domain.upper()}", environ)
+    if given is not None or _given(f"ECO2_GRPC_{domain.upper()}", environ) is not None:
+        return given
+    number = reads_port(domain, environ)
+    return None if number is None else (HOST, number)
+
+
+def _given(variable: str, environ: Mapping[str, str] | None) -> tuple[str, int] | None:
+    """The host:port of a variable, None where it is not set; ValueError for anything else."""
+    given = (os.environ if environ is None else environ).get(variable)
     if not given:
-        return HOST, port(domain, environ)
+        return None
     host, _, number = given.rpartition(":")
     if not host or not number.isdecimal():
-        raise ValueError(f"ECO2_GRPC_{domain.upper()} must be host:port, got {given!r}")
+        raise ValueError(f"{variable} must be host:port, got {given!r}")
     return host.strip("[]"), int(number)
 
 
@@ -55,15 +76,34 @@ def clusters(
     checks = _cluster(AUTHZ_GRPC, *grpc_target(AUTHZ_GRPC, environ), limit, http2=True)
     sse = _cluster(SSE, HOST, port("progress_sse", environ), limit)
     docs = _cluster(DOCS, HOST, port("docs", environ), limit)
-    return [*grpc, authz, checks, sse, docs, _pictures(settings)]
+    reads = [
+        _cluster(
+            reads_cluster(domain),
+            *(target or grpc_target(domain, environ)),
+            limit,
+            http2=target is None,
+            trailers=True,
+        )
+        for domain in domains
+        for target in [reads_target(domain, environ)]
+    ]
+    return [*grpc, *reads, authz, checks, sse, docs, _pictures(settings)]
 
 
-def _cluster(name: str, host: str, number: int, limit: int, *, http2: bool = False) -> Json:
+def _cluster(
+    name: str,
+    host: str,
+    number: int,
+    limit: int,
+    *,
+    http2: bool = False,
+    trailers: bool = False,
+) -> Json:
     protocol: Json = {
         "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",
         "explicit_http_config": {"http2_protocol_options": _keepalive()}
         if http2
-        else {"http_protocol_options": {}},
+        else {"http_protocol_options": {"enable_trailers": True} if trailers else {}},
         # Below the 75 s after which the servers close an idle connection.
         "common_http_protocol_options": {"idle_timeout": "60s"},
     }

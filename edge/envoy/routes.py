@@ -14,7 +14,7 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
 from edge.authz.rules import PING
 from edge.docs.pages import Page, pages
-from edge.envoy.clusters import AUTHZ, DOCS, PICTURES, SSE, grpc_cluster
+from edge.envoy.clusters import AUTHZ, DOCS, PICTURES, SSE, grpc_cluster, reads_cluster
 from edge.envoy.settings import EdgeSettings
 from edge.envoy.signing import SIGNING, signed_route
 from services.runtime.errors import status_json
@@ -158,6 +158,20 @@ def _retry_unsent() -> Json:
     return {"retry_on": "connect-failure,refused-stream", "num_retries": 1}
 
 
+def _retry_unanswered() -> Json:
+    """Repeat a read as well whose connection broke before the answer: a server that closes an
+    HTTP/1.1 connection can't say whether it has seen the request.
+    """
+    return {"retry_on": "connect-failure,refused-stream,reset", "num_retries": 2}
+
+
+def is_read(route: Route) -> bool:
+    """Whether a binding changes nothing, so that it may be asked again: a GET that is not one a
+    browser comes back with from a sign-in, whose code is good for once.
+    """
+    return route.http_method == "GET" and route.rpc not in NAVIGATIONS
+
+
 def _limit_seconds(settings: EdgeSettings, route: Route) -> float:
     server = route.timeout_ms / 1000 or settings.default_deadline_seconds
     return server + DEADLINE_MARGIN_SECONDS
@@ -182,9 +196,12 @@ def _transcoded(settings: EdgeSettings, route: Route) -> Json:
         "name": f"{route.http_method} {route.template}",
         "match": {**_path(route.path), **_verb(route.http_method)},
         "route": {
-            "cluster": grpc_cluster(route.domain),
             "timeout": _seconds(_limit_seconds(settings, route)),
-            "retry_policy": _retry_unsent(),
+            **(
+                {"cluster": reads_cluster(route.domain), "retry_policy": _retry_unanswered()}
+                if is_read(route)
+                else {"cluster": grpc_cluster(route.domain), "retry_policy": _retry_unsent()}
+            ),
         },
         "request_headers_to_remove": list(GRPC_HEADERS),
         "typed_per_filter_config": _checked(route),

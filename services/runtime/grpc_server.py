@@ -1,7 +1,10 @@
-"""The gRPC server of a process: every component's services on every component's port."""
+"""The gRPC server of a process: every component's services on every component's ports, over HTTP/2
+for everybody and over HTTP/1.1 for the edge's reads.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import grpc.aio
@@ -9,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from services.runtime import logs, telemetry
 from services.runtime.component import Component
+from services.runtime.grpc_http1 import CallListener
 from services.runtime.health import Health
 from services.runtime.interceptors.deadline import deadline
 from services.runtime.interceptors.errors import errors
@@ -17,7 +21,7 @@ from services.runtime.interceptors.layers import Layers
 from services.runtime.interceptors.logging import logging
 from services.runtime.interceptors.metrics import metrics
 from services.runtime.interceptors.validation import validation
-from services.runtime.ports import port
+from services.runtime.ports import port, reads_port
 from services.runtime.settings import RuntimeSettings
 
 log = logs.get(__name__)
@@ -47,6 +51,7 @@ class GrpcServer:
         self._components = [component for component in components if component.services]
         self._health = health
         self._server: grpc.aio.Server | None = None
+        self._reads: list[CallListener] = []
 
     async def start(self) -> None:
         """Listen; RuntimeError naming the port when it is taken."""
@@ -83,8 +88,19 @@ class GrpcServer:
                     f"stop what listens there or set ECO2_PORT_{component.name.upper()}"
                 ) from None
         await self._server.start()
+        for component in self._components:
+            number = reads_port(component.name)
+            if number is not None:
+                listener = CallListener(layers.methods, self._settings.bind_host, number)
+                self._reads.append(listener)
+                await listener.listen()
 
     async def stop(self, grace_seconds: float) -> None:
         """Refuse new calls and wait for those in flight."""
         if self._server is not None:
-            await self._server.stop(grace_seconds)
+            await asyncio.gather(
+                self._server.stop(grace_seconds),
+                *(listener.drain(grace_seconds) for listener in self._reads),
+            )
+            for listener in self._reads:
+                listener.close()

@@ -33,6 +33,15 @@ DEFAULT_PORTS: Final[Mapping[str, int]] = {
     "images": 15057,
     "info": 15058,
     "progress": 15059,
+    # the same servers over HTTP/1.1, where the edge sends reads (services/runtime/grpc_http1.py)
+    "auth_reads": 15151,
+    "users_reads": 15152,
+    "scan_reads": 15153,
+    "chat_reads": 15154,
+    "character_reads": 15155,
+    "location_reads": 15156,
+    "images_reads": 15157,
+    "info_reads": 15158,
     # Prometheus endpoint and HTTP health of a process group
     "metrics_serve": 9101,
     "metrics_authz": 9102,
@@ -61,3 +70,15 @@ def port(name: str, environ: Mapping[str, str] | None = None) -> int:
     if not raw.isdecimal() or not 0 < int(raw) < 65536:
         raise ValueError(f"{env_name(name)} must be a TCP port between 1 and 65535, got {raw!r}")
     return int(raw)
+
+
+def reads_port(domain: str, environ: Mapping[str, str] | None = None) -> int | None:
+    """TCP port on which a domain's server takes the edge's reads over HTTP/1.1.
+
+    None where a domain has none, and where its gRPC port was moved and this one was not: a second
+    server beside the usual one must not ask for the same port. Reads go over gRPC then.
+    """
+    name = f"{domain}_reads"
+    given = os.environ if environ is None else environ
+    moved_alone = given.get(env_name(domain)) and not given.get(env_name(name))
+    return None if name not in DEFAULT_PORTS or moved_alone else port(name, given)

@@ -5,7 +5,8 @@ Without an endpoint nothing is installed: no provider, no interceptors, no cost 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from services.runtime.settings import RuntimeSettings
@@ -61,6 +62,24 @@ def server_interceptors() -> Sequence[grpc.aio.ServerInterceptor[Any, Any]]:
     from opentelemetry.instrumentation.grpc import aio_server_interceptor
 
     return (aio_server_interceptor(),)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def serving(path: str, metadata: Iterable[tuple[str, str | bytes]]) -> Iterator[None]:
+    """Continue the caller's trace around a call that no interceptor sees; a fault marks the span.
+
+    Use it only where spans are exported (:func:`enabled`).
+    """
+    from opentelemetry import propagate, trace
+
+    _, service, method = path.split("/") if path.count("/") == 2 else ("", "", path)
+    with trace.get_tracer(__name__).start_as_current_span(
+        path.lstrip("/"),
+        context=propagate.extract({name: str(value) for name, value in metadata}),
+        kind=trace.SpanKind.SERVER,
+        attributes={"rpc.system": "grpc", "rpc.service": service, "rpc.method": method},
+    ):
+        yield
 
 
 def current_traceparent() -> str:

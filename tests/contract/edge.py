@@ -25,6 +25,7 @@ from edge.docs import app as docs
 from edge.envoy import binary, build
 from mesh.local.free_ports import PortBlock
 from services.runtime.context import ProcessContext
+from services.runtime.grpc_http1 import CallListener
 from services.runtime.http_server import HttpServer
 from services.runtime.ports import HOST, env_name, port
 from services.runtime.routes import routes
@@ -59,6 +60,8 @@ class Edge:
     revoked: RevokedSessions
     trust: ssl.SSLContext
     grpc_server: grpc.aio.Server
+    reads: CallListener
+    """The services again, where reads come."""
 
     @property
     def base_url(self) -> str:
@@ -88,6 +91,11 @@ class Edge:
         """Stop the HTTP wire of ext-authz; its connections break."""
         self.serving_authz.cancel()
         await asyncio.gather(self.serving_authz, return_exceptions=True)
+
+    async def stop_services(self) -> None:
+        """Stop all services; their connections break."""
+        self.reads.close()
+        await self.grpc_server.stop(0)
 
     async def restart_authz(self) -> None:
         """Stop the HTTP wire of ext-authz and serve it again on the same port."""
@@ -143,8 +151,10 @@ async def running_edge(
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     number = server.add_insecure_port(f"{HOST}:0")
+    reads_port = block.take()
     for domain in {route.domain for route in routes()}:
         environ[f"ECO2_GRPC_{domain.upper()}"] = f"{HOST}:{number}"
+        environ[f"ECO2_READS_{domain.upper()}"] = f"{HOST}:{reads_port}"
     environ.update(settings or {})
     # Only while things are made: what other tests make in this process must not see it.
     with mock.patch.dict(os.environ, environ):
@@ -161,6 +171,8 @@ async def running_edge(
         pages = await docs.build(context)
         server.add_insecure_port(f"{HOST}:{port('authz_grpc')}")
         await server.start()
+        reads = CallListener(services, HOST, reads_port)
+        await reads.listen()
         background = {work.name: work.run for work in component.background}
         serve_authz = background.pop("http-wire")
         tasks = [asyncio.create_task(run()) for run in background.values()]
@@ -200,6 +212,7 @@ async def running_edge(
             revoked=followed[0],
             trust=trust,
             grpc_server=server,
+            reads=reads,
         )
     try:
 
@@ -225,6 +238,7 @@ async def running_edge(
         for each in web:
             await each.stop(0)
         await context.close()
+        reads.close()
         await server.stop(0)
         block.close()
 

@@ -87,7 +87,7 @@ async def test_unknown_key_is_401(asking: Edge) -> None:
 
 
 async def test_nothing_passes_while_ext_authz_is_down(asking: Edge) -> None:
-    await asking.grpc_server.stop(0)
+    await asking.stop_services()
     answer = await asking.client.get(
         "/api/v1/users/me", headers={**asking.signed_in(), "origin": ORIGIN}
     )

@@ -34,6 +34,11 @@ class Call:
         return [value for key, value in self.metadata if key == name]
 
 
+@dataclass(frozen=True)
+class _Details:
+    method: str
+
+
 @dataclass
 class RecordingServices(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # in the stubs only
     """Serves every method of the descriptors, INTERNAL ones included, without any check.
@@ -89,6 +94,10 @@ class RecordingServices(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # in
             request_deserializer=requests.FromString,
             response_serializer=responses.SerializeToString,
         )
+
+    def get(self, rpc: str) -> Any:
+        """The handler of a path, as the HTTP/1.1 server of reads looks it up."""
+        return self.service(_Details(rpc))
 
     def response_of(self, rpc: str) -> Message:
         """An empty response of a method."""

@@ -34,6 +34,7 @@ from services.runtime.settings import RuntimeSettings
 from services.scan import app as scan_app
 from streaming.kafka.admin import ensure_topics
 from tests.photos import jpeg
+from tests.serving import NO_READS
 
 JPEG = jpeg(2000)
 """A small photo."""
@@ -98,6 +99,7 @@ async def running_backend(
         "ECO2_S3_ENDPOINT": parts.s3_endpoint,
         "ECO2_KAFKA_BOOTSTRAP": parts.kafka_bootstrap,
         **(changes or {}),
+        **NO_READS,
     }
     await ensure_topics(parts.kafka_bootstrap)
     with pytest.MonkeyPatch.context() as patch:  # settings are read while building

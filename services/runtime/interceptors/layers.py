@@ -25,6 +25,8 @@ class Layers:
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._layers = tuple(layers)
+        self.methods: dict[str, Handler] = {}
+        """What was wrapped, by path."""
 
     def around(self, server: grpc.aio.Server) -> grpc.aio.Server:
         """What to give to ``add_…Servicer_to_server`` in place of `server`."""
@@ -48,11 +50,13 @@ class Layers:
             if handler.response_streaming
             else grpc.unary_unary_rpc_method_handler
         )
-        return make(
+        made = make(
             call,
             request_deserializer=lenient(read) if read else None,
             response_serializer=handler.response_serializer,
         )
+        self.methods[path] = made
+        return made
 
 
 class _LayeredServer:

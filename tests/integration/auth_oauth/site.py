@@ -17,11 +17,11 @@ from mesh.local.ephemeral import EphemeralParts
 from mesh.local.free_ports import PortBlock
 from services.auth.app import build as build_auth
 from services.character.app import build as build_character
-from services.runtime.ports import HOST, env_name
+from services.runtime.ports import HOST
 from services.users.app import build as build_users
 from tests.contract.edge import Edge, running_edge
 from tests.integration.auth_oauth.stand_ins import Kakao, Naver, StandIn, running
-from tests.serving import migrated, serving
+from tests.serving import led_to, migrated, serving
 
 APP: Final = "https://localhost:5173"
 """The app's origin in these tests; nothing listens there."""
@@ -86,11 +86,8 @@ async def running_site(parts: EphemeralParts, folder: Path) -> AsyncIterator[Sit
                 **_endpoints(name, provider.base_url, "/authorize"),
             }
         builders = (build_auth, build_users, build_character)
-        await stack.enter_async_context(serving(builders, environ))
-        upstream = {
-            f"ECO2_GRPC_{name.upper()}": f"{HOST}:{environ[env_name(name)]}"
-            for name in ("auth", "users", "character")
-        }
+        await stack.enter_async_context(serving(builders, environ, reads=True))
+        upstream = led_to(environ, "auth", "users", "character")
         edge = await stack.enter_async_context(running_edge(folder, environ | upstream))
         yield Site(edge, environ, kakao, naver, database, google_port)
 

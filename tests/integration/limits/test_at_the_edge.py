@@ -19,12 +19,11 @@ from mesh.local.free_ports import PortBlock
 from services.auth.app import build as build_auth
 from services.character.app import build as build_character
 from services.runtime.context import ProcessContext
-from services.runtime.ports import HOST, env_name
 from services.scan.app import build as build_scan
 from services.users.app import build as build_users
 from tests.contract.edge import ORIGIN, Edge, running_edge
 from tests.contract.statuses import assert_refused
-from tests.serving import migrated, serving
+from tests.serving import led_to, migrated, serving
 
 pytestmark = pytest.mark.parts
 
@@ -66,13 +65,12 @@ async def place(
         "ECO2_SCAN_SUBMITS_PER_MINUTE": str(LIMIT),
         "ECO2_LOGIN_ATTEMPTS_PER_MINUTE": str(LIMIT),
     }
-    upstream = {
-        f"ECO2_GRPC_{name.upper()}": f"{HOST}:{environ[env_name(name)]}"
-        for name in ("auth", "users", "scan")
-    }
+    upstream = led_to(environ, "auth", "users", "scan")
     folder = tmp_path_factory.mktemp("limits")
     async with (
-        serving((build_auth, build_users, build_character, build_scan), environ) as context,
+        serving(
+            (build_auth, build_users, build_character, build_scan), environ, reads=True
+        ) as context,
         running_edge(folder, environ | upstream) as edge,
     ):
         yield Place(edge, context)

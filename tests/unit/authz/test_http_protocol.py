@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.authz.authorizer import Authorizer
-from edge.authz.http_protocol import MAX_REQUEST_BYTES, MAX_WAITING, HttpWire
+from edge.authz.http_protocol import MAX_WAITING, HttpWire
+from services.runtime.http1 import MAX_REQUEST_BYTES
 from services.runtime.ports import HOST
 from tests.unit.authz.connection import Connection, request
 from tests.unit.authz.test_wires_agree import NOW, ORIGINS, TOKENS, UNKNOWN, authorizer

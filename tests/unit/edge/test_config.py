@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from edge.docs.pages import pages
 from edge.envoy import binary, build
-from edge.envoy.clusters import grpc_target
-from edge.envoy.routes import EXT_AUTHZ, virtual_host
+from edge.envoy.clusters import grpc_target, reads_target
+from edge.envoy.routes import EXT_AUTHZ, is_read, virtual_host
 from edge.envoy.settings import EdgeSettings
 from services.cli.edge import app
 from services.runtime.routes import RouteTable, routes, sse_templates, table
@@ -112,6 +112,39 @@ def test_edge_waits_longer_than_the_server() -> None:
 )
 def test_upstreams_follow_the_environment(environ: dict[str, str], target: tuple[str, int]) -> None:
     assert grpc_target("scan", environ) == target
+
+
+@pytest.mark.parametrize(
+    ("environ", "target"),
+    [
+        ({}, ("127.0.0.1", 15153)),
+        ({"ECO2_PORT_SCAN_READS": "21001"}, ("127.0.0.1", 21001)),
+        ({"ECO2_PORT_SCAN": "21000", "ECO2_PORT_SCAN_READS": "21001"}, ("127.0.0.1", 21001)),
+        ({"ECO2_PORT_SCAN": "21000"}, None),
+        ({"ECO2_GRPC_SCAN": "scan.eco2:50051"}, None),
+        (
+            {"ECO2_GRPC_SCAN": "scan.eco2:50051", "ECO2_READS_SCAN": "scan.eco2:8080"},
+            ("scan.eco2", 8080),
+        ),
+    ],
+)
+def test_reads_go_over_http1_where_a_port_for_them_is_known(
+    environ: dict[str, str], target: tuple[str, int] | None
+) -> None:
+    assert reads_target("scan", environ) == target
+
+
+def test_only_what_changes_nothing_is_a_read_and_asked_again_after_a_broken_connection() -> None:
+    found = by_name()
+    for route in routes():
+        if route.http_method is None or route.access == "internal":
+            continue
+        action = found[f"{route.http_method} {route.template}"]["route"]
+        repeated = "reset" in action["retry_policy"]["retry_on"].split(",")
+        assert action["cluster"].startswith("reads_") == repeated == is_read(route)
+        assert not repeated or route.http_method == "GET"
+    callback = found["GET /api/v1/auth/{provider}/callback"]["route"]
+    assert callback["cluster"] == "grpc_auth"
 
 
 def test_upstream_without_a_port_is_refused() -> None:
