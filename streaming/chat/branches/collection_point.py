@@ -37,7 +37,6 @@ PICKUPS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Words of a question by what is taken."""
 
-HEADING: Final = "가까운 수거 장소를 찾았어요."
 BOXES: Final = "{district}의 소형 전자제품 수거함이에요. (한국환경공단)"
 SITE: Final = "https://www.data.go.kr/data/15106385/fileData.do"
 MOST_BOXES: Final = 5
@@ -72,10 +71,7 @@ class CollectionPoint:
             return await self._districts.schedule(context)
         if context.intent is not Intent.COLLECTION_POINT:
             return BranchResult()
-        places, boxes = await asyncio.gather(
-            self._nearby.find(context, heading=HEADING, pickups=pickups_of(context.message)),
-            self._boxes(context),
-        )
+        places, boxes = await asyncio.gather(self._places(context), self._boxes(context))
         if boxes is None:
             return places
         if places.needs_input is not None:  # a district was named, and it has boxes
@@ -94,6 +90,11 @@ class CollectionPoint:
         if asks_when(context.message):
             return self._districts.unavailable()
         return BranchResult(answer=AWAY, available=False)
+
+    async def _places(self, context: TurnContext) -> BranchResult:
+        pickups = pickups_of(context.message)
+        context, spot = await self._nearby.placed(context)
+        return await self._nearby.find(context, what="수거 장소를", spot=spot, pickups=pickups)
 
     async def _boxes(self, context: TurnContext) -> BranchResult | None:
         """Boxes of the district for small appliances; None when there is nothing to add."""

@@ -6,33 +6,20 @@ while it is away), so this branch asks LocationService.SearchAround and has no k
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from eco2.location.v1 import location_service_pb2
+from typing import Final
 
 from streaming.chat.branch import BranchResult, Citation, NeedsInput
 from streaming.chat.branches.location import stores_of
-from streaming.chat.branches.nearby import (
-    ASK,
-    AWAY,
-    CALL_SECONDS,
-    MOST_PLACES,
-    OURS,
-    RADIUS_M,
-    line,
-)
+from streaming.chat.branches.nearby import ASK, AWAY, OURS, Nearby, listed
 from streaming.chat.turn import TurnContext
 from streaming.chat.untrusted import as_line
 from streaming.chat.wanted import wanted
 from streaming.knowledge.particles import topic
 
-if TYPE_CHECKING:
-    from eco2.location.v1.location_service_pb2_grpc import LocationServiceAsyncStub
-
 MAP: Final = "kakao"
 """LocationEntry.source of the map service's places."""
 
-FOUND: Final = "지도에서 찾은 곳이에요."
+FOUND: Final = "가까운 곳을 지도에서 찾았어요."
 NOTHING: Final = "{thing} 가까운 곳에서 찾지 못했어요. 지도에서 조금 더 넓게 찾아봐 주세요."
 
 
@@ -41,13 +28,16 @@ class KakaoPlace:
 
     name: Final = "kakao_place"
 
-    def __init__(self, location: LocationServiceAsyncStub) -> None:
-        self._location = location
+    def __init__(self, nearby: Nearby) -> None:
+        self._nearby = nearby
 
     async def run(self, context: TurnContext) -> BranchResult:
         """The nearest places that fit; nothing when the question names none, which is for the
         location branch to answer.
         """
+        if not wanted(context.message):
+            return BranchResult()
+        context, spot = await self._nearby.placed(context)
         words = wanted(context.message)
         if not words:
             return BranchResult()
@@ -55,17 +45,7 @@ class KakaoPlace:
             if context.may_ask:
                 return BranchResult(needs_input=NeedsInput("location", ASK))
             return BranchResult()  # the location branch says so
-        answer = await self._location.SearchAround(
-            location_service_pb2.SearchAroundRequest(
-                q=words,
-                latitude=context.place.latitude,
-                longitude=context.place.longitude,
-                radius_m=RADIUS_M,
-                limit=MOST_PLACES,
-            ),
-            timeout=CALL_SECONDS,
-        )
-        places = list(answer.places)
+        places = list(await self._nearby.named(words, context.place))
         if stores_of(context.message):  # those of ours are in the location branch's answer
             places = [place for place in places if place.source == MAP]
             if not places:
@@ -73,7 +53,7 @@ class KakaoPlace:
         if not places:
             text = NOTHING.format(thing=topic(as_line(words)))
             return BranchResult(context=text, answer=text, quality=0.0)
-        text = "\n".join((FOUND, *(f"- {line(place)}" for place in places)))
+        text = listed(FOUND, spot, places)
         source = Citation(MAP, "카카오맵") if places[0].source == MAP else OURS
         return BranchResult(
             context=text,

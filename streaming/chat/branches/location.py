@@ -41,9 +41,10 @@ class Location:
         which the map service is asked for (``kakao_place``).
         """
         stores = stores_of(context.message)
+        context, spot = await self._nearby.placed(context)
         if not stores and context.place is not None and wanted(context.message):
             return BranchResult()
-        return await self._nearby.find(context, heading="가까운 곳을 찾았어요.", stores=stores)
+        return await self._nearby.find(context, what="곳을", spot=spot, stores=stores)
 
     def unavailable(self, context: TurnContext) -> BranchResult:
         """That no place can be told."""

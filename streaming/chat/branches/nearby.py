@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from eco2.location.v1 import location_pb2, location_service_pb2
 
+from services.runtime.identity import USER_ID
 from streaming.chat import regions
 from streaming.chat.branch import BranchResult, Citation, NeedsInput
 from streaming.chat.regions import District
+from streaming.chat.spots import Spot, spot_in
 from streaming.chat.turn import Place, TurnContext
 from streaming.chat.untrusted import as_line
 
@@ -34,7 +37,7 @@ AWAY: Final = "지금은 장소를 찾을 수 없어요. 잠시 후 다시 물�
 
 
 class Nearby:
-    """Asks LocationService.SearchNearby."""
+    """Asks LocationService."""
 
     def __init__(self, location: LocationServiceAsyncStub) -> None:
         self._location = location
@@ -43,11 +46,15 @@ class Nearby:
         self,
         context: TurnContext,
         *,
-        heading: str,
+        what: str,
+        spot: Spot | None = None,
         stores: Sequence[str] = (),
         pickups: Sequence[str] = (),
     ) -> BranchResult:
-        """The nearest places of these categories; asks for the user's location when unknown."""
+        """The nearest places of these categories; asks for the user's location when unknown.
+
+        `what` is a word for them, `spot` the place that was named instead of the user's.
+        """
         if context.place is None:
             if context.may_ask:
                 return BranchResult(needs_input=NeedsInput("location", ASK))
@@ -65,8 +72,40 @@ class Nearby:
                 timeout=CALL_SECONDS,
             )
             if answer.places:
-                return found(heading, answer.places)
+                return found(what, spot, answer.places)
         return BranchResult(context=NOTHING, answer=NOTHING, quality=0.0)
+
+    async def placed(self, context: TurnContext) -> tuple[TurnContext, Spot | None]:
+        """The question as it is asked for the place that it names, and that place; the question
+        as it is and None when it names none, or nobody knows where that is.
+        """
+        spot = spot_in(context.message)
+        if spot is None:
+            return context, None
+        answer = await self._location.Suggest(
+            location_service_pb2.SuggestRequest(q=spot.name),
+            metadata=((USER_ID, context.user_id),),
+            timeout=CALL_SECONDS,
+        )
+        for each in answer.items:
+            if spot.is_at(each.place_name, each.address):
+                there = Place(each.latitude, each.longitude)
+                return replace(context, place=there, message=spot.rest), spot
+        return context, None
+
+    async def named(self, words: str, place: Place) -> Sequence[location_pb2.LocationEntry]:
+        """The nearest places that fit words: the map service's, else ours."""
+        answer = await self._location.SearchAround(
+            location_service_pb2.SearchAroundRequest(
+                q=words,
+                latitude=place.latitude,
+                longitude=place.longitude,
+                radius_m=RADIUS_M,
+                limit=MOST_PLACES,
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return answer.places
 
     async def district(self, place: Place) -> District | None:
         """The district a point lies in, as the addresses of the places around it tell; near a
@@ -86,9 +125,11 @@ class Nearby:
         return next((each for each in named if each is not None), None)
 
 
-def found(heading: str, places: Sequence[location_pb2.LocationEntry]) -> BranchResult:
+def found(
+    what: str, spot: Spot | None, places: Sequence[location_pb2.LocationEntry]
+) -> BranchResult:
     """Places as an answer. Pure."""
-    text = "\n".join((heading, *(f"- {line(place)}" for place in places)))
+    text = listed(f"가까운 {what} 찾았어요.", spot, places)
     return BranchResult(
         context=text,
         answer=text,
@@ -98,9 +139,19 @@ def found(heading: str, places: Sequence[location_pb2.LocationEntry]) -> BranchR
     )
 
 
-def line(place: location_pb2.LocationEntry) -> str:
-    """A place in a list, in Markdown; texts of others lose theirs. Pure."""
-    told = [f"**{as_line(place.name, 80)}** ({place.distance_text})"]
+def listed(heading: str, spot: Spot | None, places: Sequence[location_pb2.LocationEntry]) -> str:
+    """Places below a heading, in Markdown. Of a whole district no distances are told: they would
+    be those from its town hall. Pure.
+    """
+    if spot is not None:
+        heading = f"{as_line(spot.name, 30)}에서 {heading}"
+    far = spot is None or spot.district is None
+    return "\n".join((heading, *(f"- {_line(place, far=far)}" for place in places)))
+
+
+def _line(place: location_pb2.LocationEntry, *, far: bool) -> str:
+    name = f"**{as_line(place.name, 80)}**"
+    told = [f"{name} ({place.distance_text})" if far and place.distance_text else name]
     if place.road_address:
         told.append(as_line(place.road_address))
     if place.HasField("is_holiday") and place.is_holiday:

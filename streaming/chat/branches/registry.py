@@ -43,8 +43,7 @@ async def build_branches(
     settings = context.settings(ToolSettings)
     chat = context.settings(ChatWorkerSettings)
     rules = await asyncio.to_thread(WasteRag, knowledge)
-    places = LocationServiceStub(context.channel("location"))
-    nearby = Nearby(places)
+    nearby = Nearby(LocationServiceStub(context.channel("location")))
     districts = Districts(nearby, await household_waste.connect(context, settings))
     branches: tuple[Branch, ...] = (
         rules,
@@ -52,7 +51,7 @@ async def build_branches(
         await asyncio.to_thread(RecyclablePrice),
         CharacterBranch(CharacterServiceStub(context.channel("character"))),
         Location(nearby),
-        KakaoPlace(places),
+        KakaoPlace(nearby),
         CollectionPoint(nearby, districts, await keco.connect(context, settings)),
         WeatherBranch(await kma.connect(context, settings)),
         General(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from eco2.location.v1 import location_pb2
+from eco2.location.v1 import location_pb2, location_service_pb2
 
 from streaming.chat.branch import BranchError
 from streaming.chat.branches import bulk_waste, nearby, recyclable_price
@@ -19,6 +19,7 @@ from streaming.chat.branches.recyclable_price import RecyclablePrice
 from streaming.chat.branches.waste_rag import WasteRag
 from streaming.chat.feedback import Level, level
 from streaming.chat.intent import Intent
+from streaming.chat.spots import spot_in
 from streaming.chat.tools import Tools
 from streaming.chat.turn import Past, Picture, Place
 from streaming.chat.wanted import wanted
@@ -150,6 +151,16 @@ class Map:
         near = request.radius_m > nearby.RADIUS_M
         return type("Answer", (), {"places": self._places if near else ()})()
 
+    async def Suggest(self, request: Any, **_: Any) -> Any:
+        """The station alone, and something alike for anything else."""
+        spot = location_service_pb2.Suggestion(
+            place_name="강남역 2호선",
+            address="서울 강남구 강남대로",
+            latitude=37.4979,
+            longitude=127.0276,
+        )
+        return location_service_pb2.SuggestResponse(items=[spot])
+
     async def SearchAround(self, request: Any, **_: Any) -> Any:
         """All of them."""
         self.asked.append(request)
@@ -165,6 +176,7 @@ class Map:
         ("여기서 제일 가까운 주민센터가 어디예요?", "주민센터"),
         ("어린이집은 어디에 있나요", "어린이집"),
         ("비건 식당 주변에 있을까?", "비건 식당"),
+        ("해운대 갈비집 알려 줘", "해운대 갈비집"),
         ("가까운 곳 알려줘", ""),
         ("근처에 뭐 있어?", ""),
         ("!!!", ""),
@@ -183,7 +195,7 @@ PHARMACY = location_pb2.LocationEntry(
 
 async def test_other_kinds_of_places_come_from_the_map(asking: Asking) -> None:
     known = Map(PHARMACY)
-    branch = KakaoPlace(known)  # type: ignore[arg-type]  # a double
+    branch = KakaoPlace(Nearby(known))  # type: ignore[arg-type]  # a double
     question = asking("근처 약국 어디야?", Intent.LOCATION, place=SEOUL)
     result = await branch.run(question)
     assert (known.asked[0].q, known.asked[0].latitude) == ("약국", 37.5)
@@ -194,7 +206,7 @@ async def test_other_kinds_of_places_come_from_the_map(asking: Asking) -> None:
 
 
 async def test_what_the_map_does_not_have_is_said(asking: Asking) -> None:
-    branch = KakaoPlace(Map())  # type: ignore[arg-type]  # a double
+    branch = KakaoPlace(Nearby(Map()))  # type: ignore[arg-type]  # a double
     result = await branch.run(asking("근처 약국 어디야?", Intent.LOCATION, place=SEOUL))
     assert result.answer.startswith("약국은 가까운 곳에서 찾지 못했어요")
 
@@ -202,14 +214,14 @@ async def test_what_the_map_does_not_have_is_said(asking: Asking) -> None:
 async def test_of_our_own_kinds_the_map_only_adds_its_own(asking: Asking) -> None:
     ours = location_pb2.LocationEntry(id=7, name="우리 리필샵", source="zerowaste")
     question = asking("근처 리필샵", Intent.LOCATION, place=SEOUL)
-    branch = KakaoPlace(Map(ours))  # type: ignore[arg-type]  # a double
+    branch = KakaoPlace(Nearby(Map(ours)))  # type: ignore[arg-type]  # a double
     assert (await branch.run(question)).answer == ""
-    branch = KakaoPlace(Map(ours, PHARMACY))  # type: ignore[arg-type]  # a double
+    branch = KakaoPlace(Nearby(Map(ours, PHARMACY)))  # type: ignore[arg-type]  # a double
     assert "우리 리필샵" not in (await branch.run(question)).answer
 
 
 async def test_the_map_needs_to_know_where_the_user_is(asking: Asking) -> None:
-    branch = KakaoPlace(Map())  # type: ignore[arg-type]  # not asked without a place
+    branch = KakaoPlace(Nearby(Map()))  # type: ignore[arg-type]  # not asked without a place
     asked = await branch.run(asking("근처 약국", Intent.LOCATION))
     assert asked.needs_input is not None
     for silent in (
@@ -219,12 +231,59 @@ async def test_the_map_needs_to_know_where_the_user_is(asking: Asking) -> None:
         assert (await branch.run(silent)).answer == ""
 
 
+@pytest.mark.parametrize(
+    ("question", "spot", "rest"),
+    [
+        ("강남역 근처 약국 어디야?", "강남역", "약국"),
+        ("강남역 건전지 수거함", "강남역", "건전지 수거함"),
+        ("홍대 근처 카페 추천해줘", "홍대", "카페"),
+        ("연남동 근처 리필샵", "연남동", "리필샵"),
+        ("마포구 제로웨이스트 샵", "서울 마포구", "제로웨이스트 샵"),
+        ("우리 동네 근처 약국", None, ""),
+        ("학교 근처 카페", None, ""),
+        ("지하철역 근처 카페", None, ""),
+        ("바로 앞 편의점", None, ""),
+        ("중구 약국", None, ""),
+    ],
+)
+def test_a_question_may_name_where_it_is_asked_for(
+    question: str, spot: str | None, rest: str
+) -> None:
+    found = spot_in(question)
+    assert (found and found.name) == spot
+    if found is not None:
+        assert wanted(found.rest) == rest
+
+
+async def test_a_place_that_is_named_counts_more_than_where_the_user_is(asking: Asking) -> None:
+    known = Map(PHARMACY)
+    near: Any = Nearby(known)  # type: ignore[arg-type]  # a double
+    for place in (SEOUL, None):
+        question = asking("강남역 근처 약국 어디야?", Intent.LOCATION, place=place)
+        result = await KakaoPlace(near).run(question)
+        assert (known.asked[-1].q, known.asked[-1].latitude) == ("약국", 37.4979)
+        assert result.answer.startswith("강남역에서 가까운 곳을 지도에서 찾았어요.")
+    # what is only alike is not taken for it
+    unknown = asking("홍대 근처 약국", Intent.LOCATION, place=SEOUL)
+    await KakaoPlace(near).run(unknown)
+    assert known.asked[-1].latitude == SEOUL.latitude
+    asked = await KakaoPlace(near).run(asking("홍대 근처 약국", Intent.LOCATION))
+    assert asked.needs_input is not None
+
+
+async def test_of_a_district_no_distances_are_told(asking: Asking) -> None:
+    known = Map(location_pb2.LocationEntry(id=7, name="가게", distance_text="3m"))
+    near: Any = Nearby(known)  # type: ignore[arg-type]  # a double
+    result = await Location(near).run(asking("강남구 리필샵 있어?", Intent.LOCATION))
+    assert result.answer == "서울 강남구에서 가까운 곳을 찾았어요.\n- **가게**"
+
+
 async def test_when_no_place_can_be_asked_for_the_turn_goes_on(asking: Asking) -> None:
     class Down:
         async def SearchAround(self, request: Any, **_: Any) -> Any:
             raise BranchError("down")
 
-    tools = Tools({"kakao_place": KakaoPlace(Down())})  # type: ignore[arg-type]  # a double
+    tools = Tools({"kakao_place": KakaoPlace(Nearby(Down()))})  # type: ignore[arg-type]  # a double
     result = await tools.run(
         "kakao_place", asking("근처 약국", Intent.LOCATION, place=SEOUL), own=True
     )
@@ -238,7 +297,7 @@ async def test_where_nothing_is_near_it_is_looked_further(asking: Asking) -> Non
     )
     known = Map(entry)
     result = await Nearby(known).find(  # type: ignore[arg-type]
-        asking("근처", place=Place(37.5, 127.0)), heading="찾았어요."
+        asking("근처", place=Place(37.5, 127.0)), what="곳을"
     )
     assert [request.radius_m for request in known.asked] == [5_000, 20_000]
     assert "7.1km" in result.answer

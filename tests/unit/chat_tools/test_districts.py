@@ -55,6 +55,9 @@ class Around:
         )
         return type("Answer", (), {"places": [entry]})()
 
+    async def Suggest(self, request: Any, **_: Any) -> Any:
+        return type("Answer", (), {"items": ()})()
+
 
 class Portal:
     """Both data sets."""
