@@ -20,6 +20,7 @@ from streaming.chat.external.keco import Box, Keco
 from streaming.chat.intent import Intent
 from streaming.chat.regions import District, Regions
 from streaming.chat.schedule import asks_when
+from streaming.chat.spots import Spot
 from streaming.chat.turn import TurnContext
 from streaming.chat.untrusted import as_line
 
@@ -71,7 +72,12 @@ class CollectionPoint:
             return await self._districts.schedule(context)
         if context.intent is not Intent.COLLECTION_POINT:
             return BranchResult()
-        places, boxes = await asyncio.gather(self._places(context), self._boxes(context))
+        pickups = pickups_of(context.message)
+        context, spot = await self._nearby.placed(context)
+        places, boxes = await asyncio.gather(
+            self._nearby.find(context, what="수거 장소를", spot=spot, pickups=pickups),
+            self._boxes(context, spot),
+        )
         if boxes is None:
             return places
         if places.needs_input is not None:  # a district was named, and it has boxes
@@ -91,18 +97,14 @@ class CollectionPoint:
             return self._districts.unavailable()
         return BranchResult(answer=AWAY, available=False)
 
-    async def _places(self, context: TurnContext) -> BranchResult:
-        pickups = pickups_of(context.message)
-        context, spot = await self._nearby.placed(context)
-        return await self._nearby.find(context, what="수거 장소를", spot=spot, pickups=pickups)
-
-    async def _boxes(self, context: TurnContext) -> BranchResult | None:
+    async def _boxes(self, context: TurnContext, spot: Spot | None) -> BranchResult | None:
         """Boxes of the district for small appliances; None when there is nothing to add."""
         if self._keco is None or _APPLIANCE.search(context.message) is None:
             return None
         try:
             async with asyncio.timeout(ADDING_SECONDS):
-                found = await self._districts.find(context)
+                named = None if spot is None else spot.district
+                found = [named] if named else await self._districts.find(context)
                 if len(found) != 1:
                     return None
                 every = await self._keco.boxes(found[0].name)

@@ -1,6 +1,6 @@
 """What the user's district says of collecting waste; shared by the branches that tell it.
 
-The district is the one a question names, else the one the user is in.
+The district is the one a question names, else the one of the place it names or the user is in.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ class Districts:
     async def find(self, context: TurnContext) -> list[District]:
         """The district that is meant; several when a name has many and the place does not tell."""
         named = self._regions.districts_in(context.message)
-        if len(named) == 1 or context.place is None:
+        if len(named) == 1:
+            return named
+        context, _ = await self._nearby.placed(context)
+        if context.place is None:
             return named
         here = await self._nearby.district(context.place)
         if here is None or (named and here not in named):

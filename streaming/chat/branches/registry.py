@@ -53,7 +53,7 @@ async def build_branches(
         Location(nearby),
         KakaoPlace(nearby),
         CollectionPoint(nearby, districts, await keco.connect(context, settings)),
-        WeatherBranch(await kma.connect(context, settings)),
+        WeatherBranch(await kma.connect(context, settings), nearby),
         General(),
         WebSearch(models.searcher, rules),
         ImageGeneration(

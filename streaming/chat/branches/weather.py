@@ -6,15 +6,23 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+import grpc.aio
+
+from services.runtime import logs
 from streaming.chat import regions
 from streaming.chat.branch import BranchResult, Citation, NeedsInput
+from streaming.chat.branches.nearby import Nearby
 from streaming.chat.external.kma import Kma, Precipitation, Weather
 from streaming.chat.external.kma_grid import cell_of
 from streaming.chat.intent import Intent
-from streaming.chat.turn import TurnContext
+from streaming.chat.turn import Place, TurnContext
+from streaming.chat.untrusted import as_line
+
+log = logs.get(__name__)
 
 SITE: Final = "https://www.weather.go.kr"
 
+HERE: Final = "지금 계신 곳"
 ASK: Final = "어느 곳의 날씨를 알려 드릴까요? 지금 위치를 알려 주세요."
 NO_PLACE: Final = (
     "위치를 알 수 없어 날씨를 찾지 못했어요. "
@@ -58,8 +66,9 @@ class WeatherBranch:
 
     name: Final = "weather"
 
-    def __init__(self, kma: Kma | None) -> None:
+    def __init__(self, kma: Kma | None, nearby: Nearby) -> None:
         self._kma = kma
+        self._nearby = nearby
         self._regions = regions.load()
 
     async def run(self, context: TurnContext) -> BranchResult:
@@ -67,8 +76,7 @@ class WeatherBranch:
         asked = context.intent is Intent.WEATHER
         if self._kma is None:
             return self.unavailable(context) if asked else BranchResult()
-        town = self._regions.town_in(context.message) if asked else None
-        place = context.place if town is None else town.place
+        place, where = await self._where(context) if asked else (context.place, "")
         if place is None:
             return _without_place(context) if asked else BranchResult()
         cell = cell_of(place.latitude, place.longitude)
@@ -77,7 +85,19 @@ class WeatherBranch:
         weather = await self._kma.weather(cell, context.now)
         if not weather.is_known:
             return self.unavailable(context) if asked else BranchResult()
-        return told(weather, context, "지금 계신 곳" if town is None else town.name)
+        return told(weather, context, where or HERE)
+
+    async def _where(self, context: TurnContext) -> tuple[Place | None, str]:
+        """The place that is meant, with its name: one that the question names, else the user's."""
+        town = self._regions.town_in(context.message)
+        if town is not None:
+            return town.place, town.name
+        try:
+            there, spot = await self._nearby.placed(context)
+        except grpc.aio.AioRpcError as error:
+            log.info("answered for where the user is", error=error.code().name)
+            return context.place, ""
+        return there.place, "" if spot is None else spot.name
 
     def unavailable(self, context: TurnContext) -> BranchResult:
         """Where to look instead, and what is true of any rain."""
@@ -93,7 +113,7 @@ def _without_place(context: TurnContext) -> BranchResult:
 def told(weather: Weather, context: TurnContext, where: str) -> BranchResult:
     """The weather as an answer where it was asked for, else the tips that fit. Pure."""
     asked = context.intent is Intent.WEATHER
-    facts = list(_facts(weather, where))
+    facts = list(_facts(weather, as_line(where, 30)))
     every = list(tips(weather, context.message))
     fitting = [tip for tip, fits in every if fits or asked]
     listed = "\n".join(f"- {fact}" for fact in facts) if asked else ""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from eco2.location.v1 import location_pb2
+from eco2.location.v1 import location_pb2, location_service_pb2
 
 from services.runtime.outbound import OutboundUnavailable
 from streaming.chat import regions, schedule
@@ -56,7 +56,10 @@ class Around:
         return type("Answer", (), {"places": [entry]})()
 
     async def Suggest(self, request: Any, **_: Any) -> Any:
-        return type("Answer", (), {"items": ()})()
+        spot = location_service_pb2.Suggestion(
+            place_name="강남역 2호선", address=self._address, latitude=37.4979, longitude=127.0276
+        )
+        return location_service_pb2.SuggestResponse(items=[spot])
 
 
 class Portal:
@@ -216,10 +219,18 @@ async def test_boxes_are_told_when_they_fit_and_never_stand_in_the_way(
     assert ("대리점" in result.answer) is said
 
 
-async def test_a_district_that_is_named_needs_no_place(asking: Asking) -> None:
-    result = await point(Portal()).run(asking("강남구 폐가전 수거함", Intent.COLLECTION_POINT))
+@pytest.mark.parametrize("named", ["강남구", "강남역 근처"])
+async def test_where_a_place_is_named_the_users_own_is_not_asked_for(
+    asking: Asking, named: str
+) -> None:
+    result = await point(Portal()).run(asking(f"{named} 폐가전 수거함", Intent.COLLECTION_POINT))
     assert result.needs_input is None
-    assert "어느 대리점" in result.answer
+    assert "서울 강남구의 소형 전자제품 수거함" in result.answer
+    days = asking(f"{named} 재활용 배출 요일", Intent.COLLECTION_POINT)
+    assert (await point(Portal()).run(days)).metadata["district"] == "서울 강남구"
+    nobody_knows = point(Portal(), address="어딘가")
+    told = await nobody_knows.run(asking("강남구 폐가전 수거함", Intent.COLLECTION_POINT))
+    assert told.answer.startswith("서울 강남구의 소형 전자제품 수거함")
     unnamed = await point(Portal()).run(asking("폐가전 수거함", Intent.COLLECTION_POINT))
     assert unnamed.needs_input is not None
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import grpc.aio
 import pytest
+from eco2.location.v1 import location_service_pb2
 
 from services.runtime.outbound import OutboundUnavailable
 from streaming.chat.branches import weather
+from streaming.chat.branches.nearby import Nearby
 from streaming.chat.branches.weather import WeatherBranch
 from streaming.chat.external import kma
 from streaming.chat.external.kma import Precipitation, Sky, Weather
@@ -50,9 +53,29 @@ class Service:
         return self._found
 
 
+class Places:
+    """A location service that knows one station."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    async def Suggest(self, request: Any, **_: Any) -> Any:
+        if self._error is not None:
+            raise self._error
+        spot = location_service_pb2.Suggestion(
+            place_name="해운대역", address="부산 해운대구", latitude=35.1637, longitude=129.1588
+        )
+        return location_service_pb2.SuggestResponse(items=[spot])
+
+
+def near(error: Exception | None = None) -> Nearby:
+    places: Any = Places(error)
+    return Nearby(places)
+
+
 def branch(found: Weather | Exception = RAINY) -> tuple[WeatherBranch, Service]:
     service: Any = Service(found)
-    return WeatherBranch(service), service
+    return WeatherBranch(service, near()), service
 
 
 async def test_asked_for_the_weather_it_tells_it_with_what_it_means(asking: Asking) -> None:
@@ -74,6 +97,22 @@ async def test_a_town_that_is_named_counts_more_than_where_the_user_is(asking: A
     assert service.asked[-1] == Cell(53, 38)
 
 
+async def test_a_place_that_the_location_service_knows_can_be_named(asking: Asking) -> None:
+    made, service = branch()
+    for named in ("해운대역 근처 날씨", "해운대구 날씨"):
+        result = await made.run(asking(f"{named} 어때?", Intent.WEATHER, place=SEOUL))
+        assert service.asked[-1] == Cell(99, 75)
+        assert result.answer.startswith(("- 해운대역: ", "- 부산 해운대구: "))
+    down = grpc.aio.AioRpcError(
+        grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), "", ""
+    )
+    any_service: Any = service
+    without = WeatherBranch(any_service, near(down))
+    result = await without.run(asking("해운대구 날씨", Intent.WEATHER, place=SEOUL))
+    assert service.asked[-1] == Cell(60, 127)
+    assert weather.HERE in result.answer
+
+
 async def test_without_a_place_it_asks_once_and_then_says_why_not(asking: Asking) -> None:
     made, service = branch()
     asked = await made.run(asking("비 와?", Intent.WEATHER))
@@ -87,7 +126,7 @@ async def test_without_a_place_it_asks_once_and_then_says_why_not(asking: Asking
 
 
 async def test_without_a_key_it_says_where_to_look_and_asks_for_nothing(asking: Asking) -> None:
-    made = WeatherBranch(None)
+    made = WeatherBranch(None, near())
     result = await made.run(asking("비 와?", Intent.WEATHER))
     assert (result.available, result.needs_input) == (False, None)
     assert "weather.go.kr" in result.answer
@@ -172,7 +211,7 @@ async def test_whatever_the_service_answers_the_turn_goes_on(
     stranger.answer = answer
     rules = {"timeout_seconds": 0.1} if answer is never else {}
     async with connecting(kma.connect, "kma", **rules) as service:
-        tools = Tools({"weather": WeatherBranch(service)})
+        tools = Tools({"weather": WeatherBranch(service, near())})
         own = await tools.run("weather", asking("비 와?", Intent.WEATHER, place=SEOUL), own=True)
         assert own is not None
         assert (own.available, own.answer) == (False, weather.AWAY)
