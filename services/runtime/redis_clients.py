@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, Final
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -21,6 +23,20 @@ BLOCKING_SECONDS = BLOCK_MILLISECONDS / 1000 + 5.0
 """Read time-out of blocking clients: above the longest BLOCK, or every idle read would fail."""
 
 
+_SERIALIZER: Final = HiredisRespSerializer()
+
+
+class PackingConnection(Connection):
+    """Packs commands with hiredis, as the client's synchronous half does: 8 µs instead of 32 for a
+    script call of 23 arguments, the commonest command of all our processes.
+    """
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        """The bytes of a command."""
+        packed: list[bytes] = _SERIALIZER.pack(*args)
+        return packed
+
+
 class Role(StrEnum):
     """What a client is for."""
 
@@ -32,6 +48,7 @@ def connect(settings: RuntimeSettings, role: Role) -> Redis:
     """A client for a role; it connects on first use and answers bytes."""
     pool = BlockingConnectionPool.from_url(
         settings.redis_url.get_secret_value(),
+        connection_class=PackingConnection,  # a rediss:// address takes its own instead
         max_connections=8 if role is Role.BLOCKING else 64,
         timeout=COMMAND_SECONDS,
         socket_connect_timeout=CONNECT_SECONDS,
