@@ -13,6 +13,7 @@ import asyncpg
 
 from services.auth.settings import AuthSettings
 from services.runtime import logs
+from services.runtime.database import affected
 from services.runtime.leadership import lead
 
 log = logs.get(__name__)
@@ -56,7 +57,7 @@ class Sweeper:
             gone[table] = 0
             while True:
                 done = await connection.execute(query, now - self._kept[table], BATCH)
-                count = int(done.rpartition(" ")[2])
+                count = affected(done)
                 gone[table] += count
                 if count < BATCH:
                     break

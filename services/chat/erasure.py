@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from services.chat.store import cancel_turns, delete_chats
 from services.chat.translate import CANCELLED_MESSAGE
+from services.runtime.database import affected
 from streaming.kafka.topics import CHAT_TURNS
 from streaming.progress.endings import Endings
 from streaming.progress.erasure import erase_jobs
@@ -42,7 +43,7 @@ class Erasure:
         status = await self._pool.execute(
             "DELETE FROM idempotency_keys WHERE user_id = $1", user_id
         )
-        return erased + int(status.rpartition(" ")[2])
+        return erased + affected(status)
 
     async def _some(self, user_id: uuid.UUID) -> int:
         """Erase some of the chats; how many rows, 0 when there is nothing left.
@@ -76,4 +77,4 @@ class Erasure:
                 CHAT_TURNS.name,
                 [str(chat_id) for chat_id in chat_ids],
             )
-            return await delete_chats(connection, chat_ids) + int(status.rpartition(" ")[2])
+            return await delete_chats(connection, chat_ids) + affected(status)

@@ -11,6 +11,7 @@ import asyncpg
 from services.chat.state import Event, sources
 from services.chat.turn import Chat, StoredMessage
 from services.runtime.cursor import Cursor
+from services.runtime.database import affected
 
 _CHAT: Final = "chat_id, title, preview, message_count, last_message_at, created_at"
 _VISIBLE: Final = "deleted_at IS NULL AND NOT hidden"
@@ -163,5 +164,5 @@ async def delete_chats(connection: asyncpg.Connection, chat_ids: Sequence[uuid.U
     async with connection.transaction():
         for statement in _DELETE:
             status = await connection.execute(statement, chat_ids)
-            erased += int(status.rpartition(" ")[2])
+            erased += affected(status)
     return erased

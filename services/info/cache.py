@@ -14,7 +14,6 @@ Redis is never needed: while it is away, pages come from the database.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,11 +22,12 @@ from typing import Any, Final
 from eco2.info.v1 import info_service_pb2, news_pb2
 from prometheus_client import Counter
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from services.info.article import cursor_of
 from services.info.feed import FILTERED_FEEDS, PLAIN_FEEDS, START, Cursor, Feed
 from services.runtime import logs
+from services.runtime.lua import Script
 
 log = logs.get(__name__)
 
@@ -53,15 +53,18 @@ _PAGES: Final = Counter("news_pages_total", "Pages of news, by where they came f
 """`origin`: ``cache``; or the database, because the feed was ``missing``, the page lies ``beyond``
 the feed, or Redis is ``away``."""
 
-_PAGE_SCRIPT: Final = """
+_PAGE_SCRIPT: Final = Script(
+    """
 -- KEYS  feed
 -- ARGV  1 below what the page begins  2 members at the most  3 the mark of a whole feed
 return {redis.call('ZREVRANGEBYLEX', KEYS[1], ARGV[1], '-', 'LIMIT', 0, ARGV[2]),
         redis.call('ZCARD', KEYS[1]), redis.call('TTL', KEYS[1]),
         redis.call('ZRANGE', KEYS[1], 0, 0)[1] == ARGV[3]}
 """
+)
 
-_REPLACE_SCRIPT: Final = """
+_REPLACE_SCRIPT: Final = Script(
+    """
 -- Answers 1 when the feed was replaced, 0 when the news have changed since they were read.
 -- KEYS  1 feed  2 generation  3 lock
 -- ARGV  1 generation the members are from  2 seconds to live  3... members
@@ -72,6 +75,7 @@ for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 0, ARGV[i]) end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,8 @@ class FeedCache:
             return Miss(refill=False)
         try:
             async with asyncio.timeout(PAGE_SECONDS):
-                members, size, ttl, complete = await self._run(
-                    _PAGE_SCRIPT, [_key(feed)], _bound(after), limit + 1, _END
+                members, size, ttl, complete = await _PAGE_SCRIPT.run(
+                    self._redis, [_key(feed)], _bound(after), limit + 1, _END
                 )
                 if size == 0:
                     _PAGES.labels("missing").inc()
@@ -159,7 +163,9 @@ class FeedCache:
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 return bool(
-                    await self._run(_REPLACE_SCRIPT, keys, generation, self._seconds, *members)
+                    await _REPLACE_SCRIPT.run(
+                        self._redis, keys, generation, self._seconds, *members
+                    )
                 )
         except (RedisError, OSError, TimeoutError) as error:
             self._set_away(error)
@@ -182,13 +188,6 @@ class FeedCache:
 
     async def _lock(self, feed: Feed) -> bool:
         return bool(await self._redis.set(_lock_key(feed), b"1", nx=True, ex=LOCK_SECONDS))
-
-    async def _run(self, script: str, keys: list[str], *arguments: Any) -> Any:
-        digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
-        try:
-            return await self._redis.evalsha(digest, len(keys), *keys, *arguments)
-        except NoScriptError:
-            return await self._redis.eval(script, len(keys), *keys, *arguments)
 
     def _set_away(self, error: Exception) -> None:
         if not self._away.is_set():

@@ -18,6 +18,11 @@ STATEMENT_MS = 5_000
 LOCK_MS = 2_000
 
 
+def affected(status: str) -> int:
+    """Rows that a command changed, of its status as PostgreSQL sends it: ``DELETE 3``."""
+    return int(status.rpartition(" ")[2])
+
+
 def role_of(domain: str) -> str:
     """PostgreSQL role of a domain."""
     return f"eco2_{domain}"

@@ -21,10 +21,11 @@ from typing import Final
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from prometheus_client import Counter
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from services.runtime import logs
 from services.runtime.errors import DomainError
+from services.runtime.lua import Script
 
 log = logs.get(__name__)
 
@@ -47,7 +48,8 @@ _UNCHECKED = Counter(
     "rate_limit_unchecked_total", "Calls let through because Redis did not answer.", ["limit"]
 )
 
-_SCRIPT: Final = """
+_SCRIPT: Final = Script(
+    """
 -- Answers 0 when the call is let through, else the microseconds until one would be.
 -- KEYS  times of the latest calls let through, newest first
 -- ARGV  1 calls  2 window in microseconds
@@ -63,7 +65,7 @@ redis.call('LTRIM', KEYS[1], 0, ARGV[1] - 1)
 redis.call('PEXPIRE', KEYS[1], math.ceil(ARGV[2] / 1000))
 return 0
 """
-_SHA: Final = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +130,9 @@ class RateLimiter:
 
     async def _microseconds(self, subject: str) -> int:
         """What the script answers."""
-        arguments = (
-            key_of(self._limit, subject),
-            self._limit.calls,
-            round(self._limit.window_seconds * 1e6),
-        )
-        try:
-            return int(await self._redis.evalsha(_SHA, 1, *arguments))
-        except NoScriptError:
-            return int(await self._redis.eval(_SCRIPT, 1, *arguments))
+        window = round(self._limit.window_seconds * 1e6)
+        key = key_of(self._limit, subject)
+        return int(await _SCRIPT.run(self._redis, [key], self._limit.calls, window))
 
 
 def network_of(address: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 from redis.asyncio import Redis
 
+from services.runtime.database import affected
 from services.scan import document
 from services.scan.state import Event, sources
 from streaming.kafka.topics import SCAN_CORRECTED
@@ -64,7 +65,7 @@ class Erasure:
                     (SCAN_CORRECTED.name, str(user_id)),
                 ),
             ):
-                erased += _count(await connection.execute(statement, *argument))
+                erased += affected(await connection.execute(statement, *argument))
         return erased
 
     async def _stop(self, user_id: uuid.UUID) -> list[uuid.UUID]:
@@ -78,10 +79,5 @@ class Erasure:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(lock, job_ids)
             return sum(
-                [_count(await connection.execute(statement, job_ids)) for statement in deletions]
+                [affected(await connection.execute(statement, job_ids)) for statement in deletions]
             )
-
-
-def _count(status: str) -> int:
-    """Rows of a command status such as ``DELETE 3``."""
-    return int(status.rpartition(" ")[2])

@@ -7,9 +7,10 @@ from typing import Final
 
 from redis.asyncio import Redis
 
+from services.runtime.lua import Script
 from streaming.progress import keys, stages
 from streaming.progress.publisher import JOB_SECONDS
-from streaming.progress.scripts import Call, Script, run
+from streaming.progress.scripts import Call, run
 
 _STAGES: Final = tuple({**stages.SCAN, **stages.CHAT})
 

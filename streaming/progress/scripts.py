@@ -7,29 +7,18 @@ repeated, so nobody has to load anything beforehand.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
+from services.runtime.lua import Script
+
 
 class ProgressUnavailable(Exception):  # noqa: N818 - says what happened to progress
     """Redis could not be reached or refused; progress is missing, the job itself is not harmed."""
-
-
-@dataclass(frozen=True)
-class Script:
-    """A Lua script and its digest."""
-
-    text: str
-    sha: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        object.__setattr__(self, "sha", digest)
 
 
 @dataclass(frozen=True, slots=True)

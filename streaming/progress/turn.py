@@ -17,6 +17,7 @@ from typing import Final
 from redis.asyncio import Redis
 
 from services.runtime import logs
+from services.runtime.lua import Script
 from streaming.progress import keys, stages
 from streaming.progress.event import ProgressEvent
 from streaming.progress.gather import Gather
@@ -31,7 +32,6 @@ from streaming.progress.scripts import (
     RENEW,
     Call,
     ProgressUnavailable,
-    Script,
 )
 
 log = logs.get(__name__)

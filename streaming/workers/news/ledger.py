@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+
+from services.runtime.lua import Script
 
 SEOUL: Final = timezone(timedelta(hours=9))
 """Korea has no summer time. Both providers' days are taken to begin at its midnight."""
@@ -16,7 +16,8 @@ SEOUL: Final = timezone(timedelta(hours=9))
 _QUOTA_SECONDS: Final = 2 * 86_400
 """How long a day's count is kept."""
 
-_TAKE: Final = """
+_TAKE: Final = Script(
+    """
 -- Answers 1 and counts when the calls still fit into the day, else 0.
 -- KEYS  count of the day
 -- ARGV  1 calls  2 calls a day  3 seconds to keep the count
@@ -26,14 +27,17 @@ redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 return 1
 """
+)
 
-_END_TURN: Final = """
+_END_TURN: Final = Script(
+    """
 -- A time of 0 deletes the key.
 -- KEYS  turn
 -- ARGV  1 who has it  2 milliseconds until somebody may have it again
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 1
 """
+)
 
 
 class Ledger:
@@ -61,23 +65,18 @@ class Ledger:
         The turn is not given back: that it has been taken is what keeps the interval, across
         replicas and restarts.
         """
-        await self._run(_END_TURN, _turn(source), token, max(0, int(rest_seconds * 1000)))
+        rest = max(0, int(rest_seconds * 1000))
+        await _END_TURN.run(self._redis, [_turn(source)], token, rest)
 
     async def take_calls(self, source: str, calls: int, per_day: int, now: datetime) -> bool:
         """Count calls to a provider, or False when the day's are used up."""
-        return bool(await self._run(_TAKE, _quota(source, now), calls, per_day, _QUOTA_SECONDS))
+        key = _quota(source, now)
+        return bool(await _TAKE.run(self._redis, [key], calls, per_day, _QUOTA_SECONDS))
 
     async def used(self, source: str, now: datetime) -> int:
         """Calls of the day so far."""
         value: Any = await self._redis.get(_quota(source, now))
         return int(value or 0)
-
-    async def _run(self, script: str, key: str, *arguments: Any) -> Any:
-        digest = hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
-        try:
-            return await self._redis.evalsha(digest, 1, key, *arguments)
-        except NoScriptError:
-            return await self._redis.eval(script, 1, key, *arguments)
 
 
 def _turn(source: str) -> str:
