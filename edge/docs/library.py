@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from edge.docs.content import FRESH_SECONDS, Content
-from edge.docs.openapi30 import as_30
 from edge.docs.pages import (
     MERGED,
     SWAGGER_FILES,
@@ -56,9 +54,6 @@ def library(
     for page in pages.values():
         if page.kind == "document":
             made[page.path] = Content((OPENAPI / f"{page.name}.json").read_bytes(), "json")
-        elif page.kind == "rendered":
-            document = json.loads((OPENAPI / f"{page.name}.json").read_text(encoding="utf-8"))
-            made[page.path] = Content(_compact(as_30(document)), "json")
         elif page.kind == "docs":
             made[page.path] = Content(
                 _docs_page(table, page.name, settings).encode(), "html", DOCS_POLICY
@@ -77,13 +72,12 @@ def _file(path: Path, policy: str = "", fresh_seconds: int = FRESH_SECONDS) -> C
     return Content(path.read_bytes(), ending, policy if ending == "html" else "", fresh_seconds)
 
 
-def _compact(document: Any) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 def _swagger_folder() -> Path:
-    folder: Path = import_module("swagger_ui_bundle").swagger_ui_path
-    return folder
+    """Swagger UI in its package, whose code (for web frameworks) is of no use here."""
+    package = find_spec("swagger_ui")
+    if package is None or package.origin is None:
+        raise FileNotFoundError("the package swagger-ui-py is not installed; run `make setup`")
+    return Path(package.origin).parent / "static"
 
 
 def _origin(url: str) -> str:
@@ -125,7 +119,7 @@ def _docs_page(table: RouteTable, name: str, settings: DocsSettings) -> str:
         "</nav></header>\n"
         f'<p class="document">OpenAPI 3.1: <a href="{document}">{document}</a>{also}{hint}</p>'
         f"{index}\n"
-        f'<main id="swagger-ui" data-document="/docs/rendered/{name}.json"></main>\n'
+        f'<main id="swagger-ui" data-document="{document}"></main>\n'
         "<noscript>The operations are drawn by a script; the document is linked above.</noscript>\n"
         '<script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/docs.js"></script>\n'
         "</body></html>\n"

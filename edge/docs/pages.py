@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from services.runtime.routes import RouteTable
 
-Kind = Literal["docs", "document", "rendered", "health", "asset", "playground", "session"]
+Kind = Literal["docs", "document", "health", "asset", "playground", "session"]
 
 MERGED: Final = "eco2"
 """Name of the OpenAPI document that holds every domain."""
@@ -22,7 +22,7 @@ MERGED: Final = "eco2"
 READ: Final = ("GET", "HEAD")
 
 SWAGGER_FILES: Final = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
-"""What is served of the package swagger-ui-bundle."""
+"""What is served of the package swagger-ui-py."""
 
 OWN_FILES: Final = ("docs.css", "docs.js")
 """What is served of ``edge/docs/static`` beside it."""
@@ -86,12 +86,10 @@ def docs_path(prefix: str) -> str:
 def pages(table: RouteTable, *, playground: bool) -> Mapping[str, Page]:
     """Every page by its path; those of the playground only when it is switched on."""
     found = [_page("/docs", "docs", MERGED), _page("/openapi.json", "document", MERGED)]
-    found.append(_page(f"/docs/rendered/{MERGED}.json", "rendered", MERGED))
     for domain, prefix in prefixes(table).items():
         found += [
             _page(docs_path(prefix), "docs", domain),
             _page(document_path(prefix), "document", domain),
-            _page(f"/docs/rendered/{domain}.json", "rendered", domain),
             _page(health_path(prefix), "health", domain),
         ]
     found += [_page(f"/docs/{name}", "asset", name) for name in (*SWAGGER_FILES, *OWN_FILES)]

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import Any
 
 import pytest
 import yaml
 
-from mesh.local.layout import GROUPS, Group, own_origins
+from mesh.local.layout import GROUPS, Group, ours, own_origins
 from mesh.local.parts import kafka
-from mesh.local.paths import REPOSITORY
+from mesh.local.paths import REPOSITORY, Paths
+from services.cli.config import MODELS
 from services.runtime.ports import DEFAULT_PORTS
 from services.runtime.settings import RuntimeSettings
 
+COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
+VOLUMES = COMPOSE["volumes"]
 
-@pytest.fixture(scope="module")
+
+@pytest.fixture
 def services() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]
+    found: dict[str, Any] = COMPOSE["services"]
     return found
 
 
@@ -33,6 +38,48 @@ def test_containers_run_the_groups_of_the_layout(services: dict[str, Any], group
     words = [group.verb, *group.members, "--metrics-port-name", group.metrics]
     assert services[group.name]["command"] == words
     assert services[group.name]["healthcheck"]["test"][-1] == group.metrics
+
+
+def test_every_one_off_step_of_the_layout_has_a_container(services: dict[str, Any]) -> None:
+    groups = {group.name for group in GROUPS}
+    parts = {part.name for part in ours(Paths(), {})} - groups - {"envoy"}
+    assert parts == {"migrate", "topics", "seed"}
+    for name in parts:
+        assert services[name]["command"] == [name]
+        assert services[name]["restart"] == "no"
+
+
+def test_who_waits_waits_for_something_that_can_come(services: dict[str, Any]) -> None:
+    awaited = set()
+    for name, service in services.items():
+        needed = service.get("depends_on", {})
+        if isinstance(needed, list):
+            needed = {other: {"condition": "service_started"} for other in needed}
+        for other, wait in needed.items():
+            assert other in services, (name, other)
+            if wait["condition"] == "service_healthy":
+                assert "healthcheck" in services[other], (name, other)
+            if wait["condition"] == "service_completed_successfully":
+                assert services[other]["restart"] == "no", (name, other)
+                awaited.add(other)
+        for volume in service.get("volumes", []):
+            assert volume.partition(":")[0] in VOLUMES, (name, volume)
+    # Else `docker compose up --wait` would take their end for a failure.
+    assert {name for name, each in services.items() if each.get("restart") == "no"} == awaited
+
+
+def test_every_variable_is_a_setting(services: dict[str, Any]) -> None:
+    """A name with a typing error would be ignored without a word."""
+    known = {f"ECO2_PORT_{name.upper()}" for name in DEFAULT_PORTS}
+    for path in MODELS.values():
+        module, _, name = path.partition(":")
+        model = getattr(import_module(module), name)
+        for field, info in model.model_fields.items():
+            known.add(str(info.validation_alias or f"ECO2_{field.upper()}"))
+    text = (REPOSITORY / "compose.yaml").read_text()
+    used = set(re.findall(r"\$\{(\w+)", text))
+    used |= {name for each in ("servers", "workers") for name in services[each]["environment"]}
+    assert used <= known, used - known
 
 
 def test_images_are_of_the_versions_that_run_without_containers(services: dict[str, Any]) -> None:
