@@ -12,7 +12,7 @@ from eco2.location.v1 import imported_place_pb2 as place_pb
 from eco2.location.v1 import location_service_pb2 as pb
 
 from mesh.local import sample_places
-from services.cli.place_import import ImportGivenUpError, PlaceImport, Report
+from services.cli.place_import import PlaceImport, Report
 from services.location.place import KECO
 from services.location.sources.csv_records import UTF8
 from services.runtime.remote import domain_error
@@ -36,13 +36,13 @@ def _file(path: Path, *, rows: int = COUNT, **first: str) -> Path:
     return path
 
 
-def _import(path: Path, report: Report, *, most_rejects: int = 100) -> PlaceImport:
+def _import(path: Path, report: Report) -> PlaceImport:
     return PlaceImport(
         path=path,
         source=KECO,
         encoding=UTF8,
         report=report,
-        most_rejects=most_rejects,
+        most_rejects=100,
         most_places=1_000,
     )
 
@@ -104,20 +104,6 @@ async def test_repeated_keys_are_reported_with_the_line_that_counts(
     rows = list(csv.DictReader((tmp_path / "report.csv").open(encoding="utf-8")))
     assert len(rows) == COUNT
     assert all("stands in line" in row["reason"] for row in rows)
-
-
-async def test_a_file_that_is_given_up_has_changed_nothing(
-    location: Service, tmp_path: Path
-) -> None:
-    path = _file(tmp_path / "a.csv", positnNm="nobody sees this")
-    with path.open("a", encoding="utf-8") as file:
-        file.write("broken,row\n" * 5)
-    with Report(tmp_path / "report.csv") as report, pytest.raises(ImportGivenUpError):
-        await _import(path, report, most_rejects=3).run(location.target)
-    answer = await location.stub.SearchNearby(
-        pb.SearchNearbyRequest(latitude=37.5, longitude=127.0, radius_m=50_000, limit=200)
-    )
-    assert "nobody sees this" not in {place.name for place in answer.places}
 
 
 async def test_a_commit_of_fewer_places_than_were_sent_is_refused(location: Service) -> None:

@@ -13,6 +13,7 @@ from eco2.location.v1.location_service_pb2_grpc import LocationServiceStub
 
 from mesh.local.free_ports import PortBlock
 from services.location import app
+from services.runtime.outbound import Policy
 from services.runtime.ports import HOST
 from tests.integration.location.conftest import USER, Service
 from tests.serving import serving
@@ -155,3 +156,17 @@ async def test_without_a_key_other_services_find_ours(location: Service) -> None
     assert await _around(location.stub, "제로", radius_m=20_000)
     assert not await _around(location.stub, "그런가게없음")
     assert not await _around(location.stub, "!!")
+
+
+async def test_while_it_keeps_failing_it_is_left_alone(
+    with_map: tuple[Any, MapService],
+) -> None:
+    """After as many failures as the breaker takes, searches no longer wait for it."""
+    stub, there = with_map
+    there.answer = _broken
+    for _ in range(Policy(name="kakao").breaker_failures):
+        assert await _search(stub)
+    asked = len(there.asked)
+    for _ in range(5):
+        assert await _search(stub)
+    assert len(there.asked) == asked

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mesh.local import sample_places
 from services.location.place import KECO, ZEROWASTE
+from services.location.sources.cells import NAME_MOST, TEXT_MOST
 from services.location.sources.csv_records import (
+    CELL_MOST,
     CP949,
     LINE_MOST,
     UTF8,
@@ -97,3 +102,62 @@ def test_a_quote_that_is_never_closed_costs_its_row(tmp_path: Path) -> None:
     found = _read(path, KECO)
     assert [row.place is not None for row in found[:5]] == [True] * 5
     assert any(row.place is None and "quote" in row.remark for row in found[5:])
+
+
+def test_a_cell_that_is_too_long_costs_its_row_and_no_other(tmp_path: Path) -> None:
+    path = _file(tmp_path / "a.csv", KECO, etcMttrCn="길" * (CELL_MOST + 1))
+    first, *others = _read(path, KECO)
+    assert first.place is None
+    assert "field larger than field limit" in first.remark
+    assert len(others) == 4
+    assert all(row.place is not None for row in others)
+
+
+def test_texts_are_shortened_to_what_a_place_may_hold(tmp_path: Path) -> None:
+    path = _file(tmp_path / "a.csv", KECO, positnNm="이" * 500, clctItemCn="캔 " * 9_000)
+    place = _read(path, KECO)[0].place
+    assert place is not None
+    assert len(place.name) == NAME_MOST
+    assert place.name.endswith("…")
+    assert len(place.collection_items or "") <= TEXT_MOST
+    assert place.pickup_categories == ("can",)
+
+
+_READER = """
+import resource, sys
+from pathlib import Path
+from services.location.sources.layouts import rows
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+before, count = peak(), 0
+for row in rows(Path("/dev/stdin"), "keco", "utf-8"):
+    count += row.place is None
+print(count, peak() - before)
+"""
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b'"open' + (b"\xff" + b"more text " * 40 + b"\n") * 2_000,
+        bytes(range(11, 256)) * 4_000 + b"\n",
+    ],
+    ids=["open quotes", "binary"],
+)
+def test_a_flood_of_nonsense_takes_no_memory(tmp_path: Path, nonsense: bytes) -> None:
+    """48 MiB come through a pipe; what is held of them is a line and a cell."""
+    header = _file(tmp_path / "a.csv", KECO, 1).read_bytes().partition(b"\n")[0] + b"\n"
+    child = subprocess.Popen(
+        [sys.executable, "-c", _READER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert child.stdin is not None
+    child.stdin.write(header)
+    for _ in range((48 << 20) // len(nonsense)):
+        child.stdin.write(nonsense)
+    told, _ = child.communicate()
+    rejected, grown_mib = map(int, told.split())
+    assert child.returncode == 0
+    assert rejected > 40
+    assert grown_mib < 32
