@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from eco2.location.v1 import location_pb2, location_service_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 
+from streaming.chat import schedule
 from streaming.chat.branch import BranchError
 from streaming.chat.branches import bulk_waste, nearby, recyclable_price
 from streaming.chat.branches.bulk_waste import BulkWaste
@@ -253,6 +256,14 @@ def test_a_question_may_name_where_it_is_asked_for(
     assert (found and found.name) == spot
     if found is not None:
         assert wanted(found.rest) == rest
+
+
+@given(st.text(max_size=300))
+def test_any_question_is_read(question: str) -> None:
+    spot = spot_in(question)
+    assert spot is None or spot.name
+    assert len(wanted(question)) <= 30
+    schedule.asks_when(question)
 
 
 async def test_a_place_that_is_named_counts_more_than_where_the_user_is(asking: Asking) -> None:
