@@ -10,7 +10,7 @@ from mesh.local import external
 from mesh.local.part import Part
 from mesh.local.parts import envoy, kafka, postgres, python, redis, s3proxy
 from mesh.local.paths import Paths
-from services.runtime.ports import HOST, port
+from services.runtime.ports import DEFAULT_PORTS, HOST, port
 from services.runtime.settings import Profile, RuntimeSettings
 
 
@@ -31,6 +31,12 @@ class Group:
     """Names of its other HTTP ports."""
 
     drains_before: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the ports on which its domains take the edge's reads."""
+        names = (f"{domain}_reads" for domain in self.grpc)
+        return tuple(name for name in names if name in DEFAULT_PORTS)
 
 
 GROUPS: Final = (
@@ -139,7 +145,7 @@ def ours(paths: Paths, environ: Mapping[str, str]) -> tuple[Part, ...]:
             verb=group.verb,
             members=group.members,
             metrics=group.metrics,
-            ports=(*group.grpc, *group.http),
+            ports=(*group.grpc, *group.http, *group.reads),
             after=("migrate", "topics", "redis", "s3proxy"),
             drains_before=group.drains_before,
             drain_seconds=drain_seconds(environ),

@@ -52,6 +52,7 @@ class GrpcServer:
         self._health = health
         self._server: grpc.aio.Server | None = None
         self._reads: list[CallListener] = []
+        self._closing_idle: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Listen; RuntimeError naming the port when it is taken."""
@@ -94,6 +95,7 @@ class GrpcServer:
                 listener = CallListener(layers.methods, self._settings.bind_host, number)
                 self._reads.append(listener)
                 await listener.listen()
+                self._closing_idle.append(asyncio.create_task(listener.close_idle()))
 
     async def stop(self, grace_seconds: float) -> None:
         """Refuse new calls and wait for those in flight."""
@@ -104,3 +106,6 @@ class GrpcServer:
             )
             for listener in self._reads:
                 listener.close()
+            for task in self._closing_idle:
+                task.cancel()
+            await asyncio.gather(*self._closing_idle, return_exceptions=True)

@@ -27,7 +27,9 @@ TOO_LARGE: Final = 431
 
 
 class Listener:
-    """Listens on an address. Use :meth:`run`, and :meth:`drain` before cancelling it."""
+    """Listens on an address: with :meth:`run`, or with :meth:`listen` and :meth:`close_idle` until
+    :meth:`close`. :meth:`drain` goes before the end.
+    """
 
     def __init__(self, host: str, port: int, connection: Callable[[Any], Connection]) -> None:
         """`connection` makes the protocol of a new connection from this listener."""
@@ -56,18 +58,21 @@ class Listener:
             raise RuntimeError(f"{self._host}:{self._port} can't be listened on: {error}") from None
 
     async def run(self) -> None:
-        """Listen, unless that was begun, and close what is idle, until cancelled."""
-        if self._server is None or not self._server.is_serving():
-            await self.listen()
-        loop = asyncio.get_running_loop()
+        """Listen, and close what is idle, until cancelled."""
+        await self.listen()
         try:
-            while True:
-                await asyncio.sleep(IDLE_SECONDS / 5)
-                before = loop.time() - IDLE_SECONDS
-                for connection in [c for c in self.connections if c.used_at < before]:
-                    connection.finish()
+            await self.close_idle()
         finally:
             self.close()
+
+    async def close_idle(self) -> None:
+        """Close connections that nobody uses; never returns."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(IDLE_SECONDS / 5)
+            before = loop.time() - IDLE_SECONDS
+            for connection in [c for c in self.connections if c.used_at < before]:
+                connection.finish()
 
     async def drain(self, seconds: float) -> None:
         """Listen no more, answer what has been asked, and close every connection."""

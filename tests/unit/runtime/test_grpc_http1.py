@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.runtime import identity, reply
+from services.runtime import http1, identity, reply
 from services.runtime.errors import DomainError
 from services.runtime.grpc_http1 import CallConnection, CallListener
 from services.runtime.http1 import MAX_REQUEST_BYTES
@@ -240,3 +240,17 @@ async def test_draining_answers_what_was_asked_and_refuses_connections() -> None
     await asyncio.wait_for(draining, 1)
     for each in (writer, idle_writer):
         each.close()
+
+
+async def test_a_connection_that_nobody_uses_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http1, "IDLE_SECONDS", 0.05)
+    listening = listener()
+    await listening.listen()
+    assert listening._server is not None
+    closing = asyncio.create_task(listening.close_idle())
+    number = listening._server.sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection(HOST, number)
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+    closing.cancel()
+    listening.close()
