@@ -117,13 +117,18 @@ class CallContext:
 
 
 def _lines(metadata: Metadata, closing: bool) -> bytes:
-    """Header lines; binary values in base64, as gRPC writes them."""
+    """Header lines; binary values in base64, as gRPC writes them.
+
+    ValueError, as in gRPC, for a value that would not stay in its line.
+    """
     lines = [
         f"{name}: {base64.b64encode(value).decode() if isinstance(value, bytes) else value}\r\n"
         for name, value in metadata
     ]
     if closing:
         lines.append("connection: close\r\n")
+    if not all(line[:-2].isprintable() for line in lines):
+        raise ValueError("metadata with control characters")
     return "".join(lines).encode("latin-1")
 
 
@@ -176,9 +181,14 @@ class CallConnection(Connection):
         except Exception as fault:
             self.fail(fault)
             return
-        self._waiting = None
         closing = self.closes_after(keep_alive)
-        self.send(write(closing=closing), closing=closing)
+        try:
+            answer = write(closing=closing)
+        except ValueError as fault:
+            self.fail(fault)
+            return
+        self._waiting = None
+        self.send(answer, closing=closing)
 
     async def _call(self, path: str, frame: bytes, context: CallContext) -> bytes:
         """The response's bytes; AbortError with the status in the context."""

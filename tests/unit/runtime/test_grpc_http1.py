@@ -50,6 +50,8 @@ class Info:
                 raise
         if request.category == "accepted":
             reply.header("Retry-After", "7")
+        if request.category == "split":
+            reply.header("Location", "/\r\nSet-Cookie: s_access=x")
         return ListNewsResponse(next_cursor=f"{request.category} {identity.current().user_id}")
 
 
@@ -146,6 +148,13 @@ async def test_initial_metadata_becomes_headers() -> None:
     one.data_received(call("accepted"))
     await answered(one)
     assert response_of(transport.written)[1]["retry-after"] == "7"
+
+
+async def test_metadata_can_not_become_further_headers() -> None:
+    one, transport = connection()
+    one.data_received(call("split"))
+    await until(lambda: transport.closed)
+    assert transport.written == b""
 
 
 async def test_refusal_is_headers_alone_with_details() -> None:
