@@ -120,14 +120,22 @@ class PlaceImport:
         """Stage the file; the next batch is read while one is on its way."""
         under_way: asyncio.Task[None] | None = None
         places = self._places()
-        while batch := list(islice(places, BATCH)):
-            if under_way is not None:
-                await under_way
-            under_way = asyncio.create_task(self._send(stub, import_id, batch))
-            await asyncio.sleep(0)  # lets it begin
-        if under_way is None:
-            raise ImportGivenUpError("the file has no row that could be imported")
-        await under_way
+        try:
+            while batch := list(islice(places, BATCH)):
+                if under_way is not None:
+                    await asyncio.shield(under_way)
+                under_way = asyncio.create_task(self._send(stub, import_id, batch))
+                await asyncio.sleep(0)  # lets it begin
+            if under_way is None:
+                raise ImportGivenUpError("the file has no row that could be imported")
+            await asyncio.shield(under_way)
+        except BaseException:
+            # What arrives after all has been discarded would stay.
+            if under_way is not None and not under_way.done():
+                await asyncio.wait({under_way}, timeout=DISCARD_SECONDS)
+            if under_way is not None and under_way.done() and not under_way.cancelled():
+                under_way.exception()  # the first trouble is the one that is told
+            raise
 
     async def _send(self, stub: Any, import_id: str, batch: list[place_pb.ImportedPlace]) -> None:
         answer = await stub.StagePlaces(
