@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -61,7 +60,7 @@ def part(
         command=(
             *(str(binary(paths)), "--config-path", str(config)),
             # Shared memory of its own: a second Envoy on the machine is none of our business.
-            *("--use-dynamic-base-id", "--concurrency", str(_workers())),
+            *("--use-dynamic-base-id", "--concurrency", "2"),
             *("--log-level", "warning", "--drain-time-s", "1"),
         ),
         ports=("edge_http", "edge_https", "envoy_admin"),
@@ -71,15 +70,6 @@ def part(
         drain=drain,
         grace_seconds=drain_seconds + 5,
     )
-
-
-def _workers() -> int:
-    """Threads that Envoy serves with: half of the cores, the other half is for what it asks.
-
-    A second thread on two cores only takes turns with the servers; one spends 15 % less a request,
-    and the processes it asks spend 10 to 25 % less because more of what it sends arrives together.
-    """
-    return max(1, (os.cpu_count() or 2) // 2)
 
 
 async def in_flight(admin_port: int) -> int:
