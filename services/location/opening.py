@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,7 @@ import yaml
 
 from services.location import hour_texts
 from services.location.hour_texts import DAY, Day, Range
-
-SEOUL: Final = timezone(timedelta(hours=9), "KST")
-"""Korea has no daylight saving time (since 1988), so a fixed offset is Asia/Seoul."""
+from services.runtime.seoul import SEOUL
 
 _HOLIDAYS: Final = Path(__file__).with_name("public_holidays.yaml")
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from eco2.pipeline.v1 import chat_turn_pb2
 
+from services.runtime.seoul import SEOUL
 from streaming.chat import aggregate
 from streaming.chat.intent import Classified
 from streaming.chat.turn import Given, Picture, Place, TurnContext
 from streaming.chat.work import TurnWork
-
-SEOUL: Final = ZoneInfo("Asia/Seoul")
 
 
 def of_branch(work: TurnWork, question: Classified) -> TurnContext:

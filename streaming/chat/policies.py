@@ -58,7 +58,6 @@ POLICIES: Final[Mapping[str, Policy]] = {
     "recyclable_price": Policy(10.0, 2, 5, _FALLBACK),
     "image_generation": Policy(30.0, 1, 3, _OPEN),
     "general": Policy(30.0, 2, 3, _CLOSE),
-    "eval": Policy(15.0, 0, 10, _OPEN),
 }
 """By stage name. The wall time of a branch is at most `timeout × (retries + 1)` and two pauses."""
 

@@ -13,18 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from services.runtime.context import ProcessContext
 from services.runtime.outbound import Answer, Outbound, OutboundError, Policy, client
+from services.runtime.seoul import SEOUL
 from streaming.chat.external import portal
 from streaming.chat.external.kma_grid import Cell
 from streaming.chat.external.policies import SERVICES
 from streaming.chat.external.reading import members, number, rows
 from streaming.chat.external.settings import ToolSettings
-
-SEOUL: Final = ZoneInfo("Asia/Seoul")
-"""The service's clock."""
 
 OBSERVATION_EVERY: Final = timedelta(hours=1)
 OBSERVATION_MINUTE: Final = 40

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Final
 
 from redis.asyncio import Redis
 
 from services.runtime.lua import Script
-
-SEOUL: Final = timezone(timedelta(hours=9))
-"""Korea has no summer time. Both providers' days are taken to begin at its midnight."""
+from services.runtime.seoul import SEOUL
 
 _QUOTA_SECONDS: Final = 2 * 86_400
 """How long a day's count is kept."""
@@ -84,4 +82,5 @@ def _turn(source: str) -> str:
 
 
 def _quota(source: str, now: datetime) -> str:
+    """Both providers' days are taken to begin at midnight in Korea."""
     return f"news:quota:{source}:{now.astimezone(SEOUL):%Y%m%d}"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from services.runtime.context import ProcessContext
 from services.runtime.outbound import OutboundError, OutboundRefused, OutboundUnavailable
+from services.runtime.seoul import SEOUL
 from services.runtime.settings import RuntimeSettings
 from streaming.chat.external import kma
 from streaming.chat.external.kma import Kma, Precipitation, Sky, Weather
@@ -27,8 +28,8 @@ from tests.wait import until
 
 Asking = Callable[..., AbstractAsyncContextManager[Kma]]
 
-SEOUL = Cell(60, 127)
-NOON = datetime(2026, 7, 1, 12, 5, tzinfo=kma.SEOUL)
+CITY = Cell(60, 127)
+NOON = datetime(2026, 7, 1, 12, 5, tzinfo=SEOUL)
 NOW = recorded.portal(recorded.observed(T1H="27.4", REH="88", PTY="0", RN1="0", WSD="1.9"))
 COMING = recorded.portal(
     recorded.forecast(
@@ -44,7 +45,7 @@ COMING = recorded.portal(
 
 
 def at(hour: int, minute: int, day: int = 1) -> datetime:
-    return datetime(2026, 7, day, hour, minute, tzinfo=kma.SEOUL)
+    return datetime(2026, 7, day, hour, minute, tzinfo=SEOUL)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_forecast_is_there_ten_minutes_after_its_hour(now: datetime, base: dat
 
 @given(st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1)))
 def test_what_is_asked_for_has_always_been_published(when: datetime) -> None:
-    now = when.replace(tzinfo=kma.SEOUL)
+    now = when.replace(tzinfo=SEOUL)
     base = kma.forecast_base(now)
     assert base.hour in kma.FORECAST_HOURS
     assert 10 * 60 <= (now - base).total_seconds() < 3 * 3600 + 10 * 60
@@ -104,7 +105,7 @@ def by_method(now: Handler | bytes = NOW, coming: Handler | bytes = COMING) -> H
 
 async def test_both_answers_become_one_weather(stranger: Stranger, asking: Asking) -> None:
     async with asking() as service:
-        found = await service.weather(SEOUL, NOON.astimezone(UTC))
+        found = await service.weather(CITY, NOON.astimezone(UTC))
     assert found == Weather(
         temperature=27.4,
         humidity=88,
@@ -142,7 +143,7 @@ async def test_an_issue_that_is_late_is_replaced_by_the_one_before(
 
     stranger.answer = by_method(coming=late)
     async with asking() as service:
-        found = await service.weather(SEOUL, NOON)
+        found = await service.weather(CITY, NOON)
     assert found.rain_chance == 70
     times = [r.query["base_time"] for r in stranger.asked if r.path == "/getVilageFcst"]
     assert times == ["1100", "0800"]
@@ -151,7 +152,7 @@ async def test_an_issue_that_is_late_is_replaced_by_the_one_before(
 async def test_half_an_answer_is_one(stranger: Stranger, asking: Asking) -> None:
     stranger.answer = by_method(coming=always(500))
     async with asking() as service:
-        found = await service.weather(SEOUL, NOON)
+        found = await service.weather(CITY, NOON)
     assert (found.temperature, found.rain_chance) == (27.4, None)
 
 
@@ -177,7 +178,7 @@ async def test_failures_are_told_as_what_they_are_and_name_no_key(
     stranger.answer = answer
     async with asking(timeout_seconds=0.2 if answer is never else 5.0) as service:
         with pytest.raises(error) as caught:
-            await service.weather(SEOUL, NOON)
+            await service.weather(CITY, NOON)
     assert "hush" not in str(caught.value)
     if answer is not never:  # a busy machine may not get a call through in so short a time
         assert len(stranger.asked) == 2 * attempts
@@ -206,7 +207,7 @@ async def test_rows_that_make_no_sense_are_passed_over(
 ) -> None:
     stranger.answer = always(body=recorded.portal(rows))
     async with asking() as service:
-        assert not (await service.weather(SEOUL, NOON)).is_known
+        assert not (await service.weather(CITY, NOON)).is_known
 
 
 VALUES = st.none() | st.booleans() | st.floats() | st.text() | st.lists(st.integers())
@@ -222,12 +223,12 @@ async def test_an_error_with_a_good_status_is_not_kept(stranger: Stranger, askin
     stranger.answer = always(body=recorded.TIMED_OUT)
     async with asking(cache_seconds=600.0, attempts=1) as service:
         with pytest.raises(OutboundUnavailable):
-            await service.weather(SEOUL, NOON)
+            await service.weather(CITY, NOON)
         stranger.answer = by_method()
-        found = await service.weather(SEOUL, NOON)
+        found = await service.weather(CITY, NOON)
         assert found.is_known
         asked = len(stranger.asked)
-        assert await service.weather(SEOUL, NOON) == found
+        assert await service.weather(CITY, NOON) == found
         assert len(stranger.asked) == asked
 
 
@@ -236,9 +237,9 @@ async def test_after_failures_the_service_is_left_alone(stranger: Stranger, aski
     rules = {"attempts": 1, "breaker_failures": 2, "breaker_open_seconds": 600.0}
     async with asking(**rules) as service:
         with pytest.raises(OutboundUnavailable, match="result 5"):
-            await service.weather(SEOUL, NOON)
+            await service.weather(CITY, NOON)
         with pytest.raises(OutboundUnavailable, match="left alone"):
-            await service.weather(SEOUL, NOON)
+            await service.weather(CITY, NOON)
     assert len(stranger.asked) == 2
 
 
@@ -249,12 +250,12 @@ async def test_a_service_that_was_left_alone_is_tried_again(
     rules = {"attempts": 1, "breaker_failures": 2, "breaker_open_seconds": 0.05}
     async with asking(**rules) as service:
         with pytest.raises(OutboundUnavailable):
-            await service.weather(SEOUL, NOON)
+            await service.weather(CITY, NOON)
         stranger.answer = by_method()
 
         async def back() -> bool:
             try:
-                return (await service.weather(SEOUL, NOON)).is_known
+                return (await service.weather(CITY, NOON)).is_known
             except OutboundUnavailable:
                 return False
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from services.location import hour_texts, opening
 from services.location.hour_texts import DAY, SUMMER, WINTER, Range
-from services.location.opening import SEOUL, Hours, minute_of, state
+from services.location.opening import Hours, minute_of, state
+from services.runtime.seoul import SEOUL
 
 NINE_TO_SIX = (Range(9 * 60, 18 * 60),)
 

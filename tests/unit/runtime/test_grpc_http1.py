@@ -24,6 +24,7 @@ from services.runtime.interceptors.identity import identity as identified
 from services.runtime.interceptors.layers import Layers
 from services.runtime.interceptors.validation import validation
 from services.runtime.ports import HOST
+from tests.unit.authz.connection import Transport
 from tests.wait import until
 
 USER = "7a844d28-3163-58ff-8ebf-f39ecc1dc987"
@@ -53,25 +54,6 @@ class Info:
         if request.category == "split":
             reply.header("Location", "/\r\nSet-Cookie: s_access=x")
         return ListNewsResponse(next_cursor=f"{request.category} {identity.current().user_id}")
-
-
-class Transport:
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-
-    abort = close
 
 
 def listener(info: Info | None = None) -> CallListener:
