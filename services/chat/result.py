@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from eco2.chat.v1 import chat_pb2
 
 from services.chat import refusals
+from services.chat.translate import timestamp
 from services.chat.turn import Turn
 
 
@@ -35,9 +36,9 @@ def completed(
             "persistence": {
                 "conversation_id": str(turn.chat_id),
                 "user_id": str(turn.user_id),
-                "user_message_created_at": iso(turn.created_at),
+                "user_message_created_at": written(turn.created_at),
                 "user_image_url": turn.picture.url or None,
-                "assistant_message_created_at": iso(stored_at),
+                "assistant_message_created_at": written(stored_at),
                 "intent": answer.intent,
                 "metadata": metadata,
             },
@@ -59,9 +60,11 @@ def metadata_of(text: str) -> dict[str, Any]:
     return parsed
 
 
-def iso(moment: datetime) -> str:
-    """A time as the API writes it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def written(moment: datetime) -> str:
+    """A time as the edge writes it in the messages of the API, so that the same moment is the same
+    text in `done` and in the chat: a full second has no fraction.
+    """
+    return timestamp(moment).ToJsonString()
 
 
 def _refuse(constant: str) -> None:

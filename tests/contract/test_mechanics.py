@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import httpx
 import pytest
+from eco2.chat.v1 import chat_pb2, chat_service_pb2
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from eco2.scan.v1 import scan_service_pb2
 from eco2.users.v1 import user_pb2, users_service_pb2
 from google.api import httpbody_pb2
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, json_format, struct_pb2
 
+from services.chat.result import written
+from services.chat.translate import timestamp
 from services.runtime.errors import DomainError, trailers_of
 from tests.contract.cases import EVENT_PATHS
 from tests.contract.edge import ORIGIN, Edge
@@ -106,6 +111,23 @@ async def test_numbers_are_json_numbers(edge: Edge) -> None:
     edge.services.behaviours[SCAN + "ListCategories"] = answer
     got = await edge.client.get("/api/v1/scan/categories", headers=app(edge))
     assert got.json() == [{"id": 7, "name": "", "display_name": "", "instructions": []}]
+
+
+async def test_stored_answers_are_told_as_the_event_done_told_them(edge: Edge) -> None:
+    at = datetime(2026, 1, 19, 12, 0, tzinfo=UTC)
+    moments = [at + timedelta(milliseconds=n) for n in (0, 1, 20, 100, 999, 1000)]
+    told = {"numbers": [0, -1, 2**53, 0.1 + 0.2, 1 / 3, 1e-7, 1.5e300, 5e-324], "null": None}
+
+    async def answer(request: Any, context: Any) -> Any:
+        messages = [chat_pb2.ChatMessage(created_at=timestamp(moment)) for moment in moments]
+        messages[0].metadata.CopyFrom(json_format.ParseDict(told, struct_pb2.Struct()))
+        return chat_service_pb2.GetChatResponse(messages=messages)
+
+    edge.services.behaviours["/eco2.chat.v1.ChatService/GetChat"] = answer
+    got = await edge.client.get(f"/api/v1/chat/{uuid.uuid4()}", headers=app(edge))
+    messages = got.json()["messages"]
+    assert [message["created_at"] for message in messages] == [*map(written, moments)]
+    assert messages[0]["metadata"] == told
 
 
 @pytest.mark.parametrize("status", [201, 202, 404, 422])

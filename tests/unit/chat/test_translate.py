@@ -18,7 +18,17 @@ from edge.progress.jobs import chat_ending
 from services.chat import paging, result, translate
 from services.chat.records import record
 from services.chat.state import Status
-from services.chat.turn import Chat, Input, Picture, Place, StoredMessage, message_id, position
+from services.chat.turn import (
+    ASSISTANT,
+    USER,
+    Chat,
+    Input,
+    Picture,
+    Place,
+    StoredMessage,
+    message_id,
+    position,
+)
 from services.runtime.errors import DomainError
 from tests.unit.chat.stored import AT, turn
 
@@ -41,6 +51,21 @@ def test_result_names_neither_texts_nor_ids_of_the_messages() -> None:
     assert persistence["assistant_message_created_at"] == "2026-01-19T12:00:02.123Z"
     assert persistence["user_image_url"] == "https://x/a.jpg"
     assert "\n" not in done.result
+
+
+@given(st.integers(0, 999), st.integers(0, 999))
+def test_result_tells_times_as_the_messages_do(asked_ms: int, answered_ms: int) -> None:
+    asked, answered = (
+        AT.replace(microsecond=ms * 1000) + timedelta(seconds=after)
+        for ms, after in ((asked_ms, 0), (answered_ms, 2))
+    )
+    persistence = json.loads(result.completed(turn(created_at=asked), ANSWER, {}, answered))[
+        "persistence"
+    ]
+    for role, at in ((USER, asked), (ASSISTANT, answered)):
+        stored = StoredMessage(uuid.uuid4(), role, "", None, None, None, at)
+        message = MessageToDict(translate.chat_message(stored), preserving_proto_field_name=True)
+        assert persistence[f"{role}_message_created_at"] == message["created_at"]
 
 
 @pytest.mark.parametrize(
