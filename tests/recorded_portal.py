@@ -24,11 +24,11 @@ NO_DATA = json.dumps(
 ).encode()
 
 
-def portal(rows: Any, *, code: str = "00") -> bytes:
+def portal(rows: Any, *, code: str = "00", total: Any = 1) -> bytes:
     """An ordinary answer of the portal."""
     body = {"dataType": "JSON", "items": {"item": rows}, "pageNo": 1, "numOfRows": 10}
     header = {"resultCode": code, "resultMsg": "NORMAL_SERVICE"}
-    document = {"response": {"header": header, "body": {**body, "totalCount": 1}}}
+    document = {"response": {"header": header, "body": {**body, "totalCount": total}}}
     return json.dumps(document, ensure_ascii=False).encode()
 
 

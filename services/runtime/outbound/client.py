@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import aiohttp
 from prometheus_client import Counter, Gauge, Histogram
@@ -30,6 +30,8 @@ from services.runtime.retry_after import retry_after
 
 if TYPE_CHECKING:
     from services.runtime.context import ProcessContext
+
+T = TypeVar("T")
 
 CONNECTIONS: Final = 64
 """Open connections of a process to all external services together."""
@@ -63,11 +65,6 @@ class Answer:
     complete: bool = True
     """False when more than the limit was there and the caller wanted only the beginning."""
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes it holds."""
-        return len(self.body)
-
     def json(self) -> Any:
         """The body as JSON; OutboundInvalid when it is none."""
         try:
@@ -87,7 +84,7 @@ class Outbound:
         self._chance = chance or random.SystemRandom()
         self._guard = Guard(policy.also_allowed) if policy.public_only else None
         self._slots = asyncio.Semaphore(policy.concurrent)
-        self._cache: Cache[Answer] = Cache(
+        self._cache: Cache[_Kept] = Cache(
             seconds=policy.cache_seconds, max_bytes=policy.cache_bytes
         )
         self._breaker = None
@@ -118,26 +115,48 @@ class Outbound:
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
         truncate: bool = False,
-        check: Callable[[Answer], object] | None = None,
     ) -> Answer:
         """What a GET answers, from the cache while that is fresh.
 
         A body above `max_bytes` (the policy's when not given) is OutboundInvalid, or with
-        `truncate` cut there. `check` raises an OutboundError for an answer that is a failure in
-        spite of its status: it is handled as one, and not kept.
+        `truncate` cut there.
+        """
+        return await self.read(
+            url, _whole, params=params, headers=headers, max_bytes=max_bytes, truncate=truncate
+        )
+
+    async def read(
+        self,
+        url: str,
+        reader: Callable[[Answer], T],
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int | None = None,
+        truncate: bool = False,
+    ) -> T:
+        """What `reader` makes of a GET's answer, as :meth:`get`: each answer is read once, and what
+        was made of it is what is kept.
+
+        `reader` raises an OutboundError for an answer that is a failure in spite of its status: it
+        is handled as one, and not kept. What it returns is shared, so it must not be changed; in
+        the cache it counts as much as the body. It is a part of the cache's key: a function, not
+        one made anew for every call.
         """
         limit = self.policy.max_bytes if max_bytes is None else max_bytes
-        key = (url, tuple(sorted((params or {}).items())), limit, truncate)
+        key = (url, tuple(sorted((params or {}).items())), limit, truncate, reader)
         kept = self._cache.get(key, time.monotonic())
         if kept is not None:
             _CACHED.labels(self.policy.name).inc()
-            return kept
-        target = _target(url, params)
-        answer = await self._patiently(
-            _Request("GET", target, dict(headers or {}), None, limit, truncate, check), repeat=True
-        )
-        self._cache.put(key, answer, time.monotonic())
-        return answer
+            return cast("T", kept.value)
+        request = _Request("GET", _target(url, params), dict(headers or {}), None, limit, truncate)
+
+        def keeping(answer: Answer) -> _Kept:
+            return _Kept(reader(answer), len(answer.body))
+
+        made = await self._patiently(request, keeping, repeat=True)
+        self._cache.put(key, made, time.monotonic())
+        return cast("T", made.value)
 
     async def post_json(
         self,
@@ -151,14 +170,16 @@ class Outbound:
         body = json.dumps(document, ensure_ascii=False).encode()
         sent = {"content-type": "application/json", **(headers or {})}
         request = _Request("POST", _target(url), sent, body, self.policy.max_bytes, False)
-        return (await self._patiently(request, repeat=repeatable)).json()
+        return await self._patiently(request, Answer.json, repeat=repeatable)
 
-    async def _patiently(self, request: _Request, *, repeat: bool) -> Answer:
+    async def _patiently(
+        self, request: _Request, reader: Callable[[Answer], T], *, repeat: bool
+    ) -> T:
         """Try, and after a passing failure try again as often as the policy says."""
         attempts = self.policy.attempts if repeat else 1
         for attempt in range(1, attempts + 1):
             try:
-                return await self._guarded(request)
+                return await self._guarded(request, reader)
             except OutboundUnavailable as error:
                 wait = self.policy.backoff(attempt, self._chance)
                 asked = error.retry_after_seconds
@@ -167,7 +188,7 @@ class Outbound:
                 await asyncio.sleep(max(wait, asked or 0))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _guarded(self, request: _Request) -> Answer:
+    async def _guarded(self, request: _Request, reader: Callable[[Answer], T]) -> T:
         """One attempt, unless the breaker holds it off; its outcome is counted."""
         name, breaker = self.policy.name, self._breaker
         permit = None
@@ -182,11 +203,9 @@ class Outbound:
         began = time.perf_counter()
         outcome = "abandoned"
         try:
-            answer = await self._attempt(request)
-            if request.check is not None:
-                request.check(answer)
+            value = reader(await self._attempt(request))
             outcome = "answered"
-            return answer
+            return value
         except OutboundUnavailable:
             outcome = "unavailable"
             raise
@@ -273,7 +292,19 @@ class _Request:
     body: bytes | None
     max_bytes: int
     truncate: bool
-    check: Callable[[Answer], object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What was made of an answer."""
+
+    value: Any
+    size_bytes: int
+    """Of the body it was made from."""
+
+
+def _whole(answer: Answer) -> Answer:
+    return answer
 
 
 def _target(url: str, params: Mapping[str, str] | None = None) -> URL:

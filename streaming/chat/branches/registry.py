@@ -25,7 +25,11 @@ from streaming.chat.branches.recyclable_price import RecyclablePrice
 from streaming.chat.branches.waste_rag import WasteRag
 from streaming.chat.branches.weather import WeatherBranch
 from streaming.chat.branches.web_search import WebSearch
-from streaming.chat.external import household_waste, keco, kma
+from streaming.chat.external import portal
+from streaming.chat.external.household_waste import HouseholdWaste
+from streaming.chat.external.keco import Keco
+from streaming.chat.external.kma import Kma
+from streaming.chat.external.policies import SERVICES
 from streaming.chat.external.settings import ToolSettings
 from streaming.chat.settings import ChatWorkerSettings
 from streaming.knowledge import Knowledge
@@ -44,7 +48,10 @@ async def build_branches(
     chat = context.settings(ChatWorkerSettings)
     rules = await asyncio.to_thread(WasteRag, knowledge)
     nearby = Nearby(LocationServiceStub(context.channel("location")))
-    districts = Districts(nearby, await household_waste.connect(context, settings))
+    household = await portal.connect(context, settings, HouseholdWaste, SERVICES["household-waste"])
+    boxes = await portal.connect(context, settings, Keco, SERVICES["keco"])
+    weather = await portal.connect(context, settings, Kma, SERVICES["kma"])
+    districts = Districts(nearby, household)
     branches: tuple[Branch, ...] = (
         rules,
         await asyncio.to_thread(BulkWaste, districts),
@@ -52,8 +59,8 @@ async def build_branches(
         CharacterBranch(CharacterServiceStub(context.channel("character"))),
         Location(nearby),
         KakaoPlace(nearby),
-        CollectionPoint(nearby, districts, await keco.connect(context, settings)),
-        WeatherBranch(await kma.connect(context, settings), nearby),
+        CollectionPoint(nearby, districts, boxes),
+        WeatherBranch(weather, nearby),
         General(),
         WebSearch(models.searcher, rules),
         ImageGeneration(

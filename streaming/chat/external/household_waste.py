@@ -6,22 +6,44 @@ hours may be missing, and a method may be a sentence.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from services.runtime.context import ProcessContext
-from services.runtime.outbound import Outbound, Policy, client
+from services.runtime import logs
+from services.runtime.outbound import Answer, Outbound, OutboundError
 from streaming.chat.external import portal
-from streaming.chat.external.policies import SERVICES
-from streaming.chat.external.reading import members, rows, text
+from streaming.chat.external.reading import members, number, rows, text
 from streaming.chat.external.settings import ToolSettings
 from streaming.chat.schedule import Times, Zone
 
-MOST_ROWS: Final = 100
-"""What a page may hold; a district has fewer zones."""
+log = logs.get(__name__)
+
+PAGE_ROWS: Final = 100
+"""What a page may hold; most districts have fewer zones."""
+
+MOST_PAGES: Final = 5
+"""Pages that are read of one name: 500 zones. Some cities have more than a page of them, and a name
+such as 중구 is that of six districts, whose zones are told apart only afterwards."""
+
+MORE_SECONDS: Final = 4.0
+"""For all pages after the first. With it (two attempts of 2 s) that stays below one try of the
+branches that ask (10 s)."""
 
 _JOINTS: Final = re.compile(r"\s*[+,·/]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the data set."""
+
+    zones: tuple[Zone, ...]
+    rows: int
+    """Rows it had, those that are no zones as well."""
+    total: float
+    """Rows of all pages, as the data set says; 0 when it says nothing."""
 
 
 class HouseholdWaste:
@@ -33,24 +55,66 @@ class HouseholdWaste:
         self._key = settings.data_portal_key.get_secret_value()
 
     async def zones(self, district: str) -> list[Zone]:
-        """Zones of the districts (시·군·구) whose name holds ``district``."""
+        """Zones of the districts (시·군·구) whose name holds ``district``, each once.
+
+        Raises what the first page fails with. What is missing of further ones is left out: those
+        that fail, do not come within MORE_SECONDS, or lie beyond MOST_PAGES.
+        """
+        first = await self._page(district, 1)
+        found = dict.fromkeys(first.zones)
         try:
-            answer = await self._http.get(
+            async with asyncio.timeout(MORE_SECONDS):
+                await self._read_on(district, first, found)
+        except (OutboundError, TimeoutError) as error:
+            log.info("further zones left out", error=type(error).__name__, zones=len(found))
+        return list(found)
+
+    async def _read_on(self, district: str, page: Page, found: dict[Zone, None]) -> None:
+        """Add the zones of the pages after `page`, the first one, to those `found`.
+
+        The number of rows that the data set states is not relied on: a full page may be followed
+        by another whatever it says, and a page that brings nothing new is the last.
+        """
+        read = page.rows
+        for number_of_page in range(2, MOST_PAGES + 1):
+            if page.rows < PAGE_ROWS and read >= page.total:
+                return
+            known = len(found)
+            page = await self._page(district, number_of_page)
+            read += page.rows
+            found.update(dict.fromkeys(page.zones))
+            if len(found) == known:
+                return
+        if page.rows >= PAGE_ROWS or read < page.total:
+            log.info("further zones left out", zones=len(found), total=page.total)
+
+    async def _page(self, district: str, number_of_page: int) -> Page:
+        try:
+            return await self._http.read(
                 self._url,
+                page_of,
                 params={
                     "serviceKey": self._key,
-                    "pageNo": "1",
-                    "numOfRows": str(MOST_ROWS),
+                    "pageNo": str(number_of_page),
+                    "numOfRows": str(PAGE_ROWS),
                     "returnType": "json",
                     "cond[SGG_NM::LIKE]": district,
                 },
-                check=portal.check,
             )
         except portal.NothingThere:
-            return []
-        items = members(answer.json(), "response", "body", "items")
-        found = items["item"] if isinstance(items, Mapping) and "item" in items else items
-        return [read(row) for row in rows(found) if text(row, "SGG_NM")]
+            return Page((), 0, 0)
+
+
+def page_of(answer: Answer) -> Page:
+    """The zones of an answer; an OutboundError for one that tells an error."""
+    body = portal.body_of(answer)
+    items = members(body, "items")
+    found = rows(items["item"] if isinstance(items, Mapping) and "item" in items else items)
+    return Page(
+        tuple(read(row) for row in found if text(row, "SGG_NM")),
+        len(found),
+        number(members(body, "totalCount")) or 0,
+    )
 
 
 def read(row: Mapping[str, Any]) -> Zone:
@@ -80,12 +144,3 @@ def _times(row: Mapping[str, Any], kind: str) -> Times:
         hours=f"{begins}~{ends}" if begins and ends else "",
         method=text(row, f"{kind}_EMSN_MTHD"),
     )
-
-
-async def connect(
-    context: ProcessContext, settings: ToolSettings, policy: Policy = SERVICES["household-waste"]
-) -> HouseholdWaste | None:
-    """The adapter; None without a key."""
-    if not settings.data_portal_key.get_secret_value():
-        return None
-    return HouseholdWaste(await client(context, policy), settings)

@@ -5,21 +5,17 @@ The rows have an address and no coordinates, so they are searched by words of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.runtime.context import ProcessContext
 from services.runtime.outbound import (
     Answer,
     Outbound,
     OutboundInvalid,
     OutboundRefused,
     OutboundUnavailable,
-    Policy,
-    client,
 )
-from streaming.chat.external.policies import SERVICES
 from streaming.chat.external.reading import members, rows, text
 from streaming.chat.external.settings import ToolSettings
 
@@ -56,10 +52,11 @@ class Keco:
         self._url = settings.keco_boxes_url
         self._key = settings.data_portal_key.get_secret_value()
 
-    async def boxes(self, region: str) -> list[Box]:
+    async def boxes(self, region: str) -> Sequence[Box]:
         """Boxes whose address holds ``region``, in the order of the source."""
-        answer = await self._http.get(
+        return await self._http.read(
             self._url,
+            boxes_in,
             params={
                 "serviceKey": self._key,
                 "page": "1",
@@ -67,20 +64,20 @@ class Keco:
                 "returnType": "JSON",
                 f"cond[{ADDRESS}::LIKE]": region,
             },
-            check=check,
         )
-        found = rows(members(answer.json(), "data"))
-        return [box for row in found if (box := read(row)) is not None]
 
 
-def check(answer: Answer) -> None:
-    """Raise for an answer without rows; errors may come with status 200, and a negative code."""
+def boxes_in(answer: Answer) -> Sequence[Box]:
+    """The boxes of an answer; an OutboundError for one without rows: errors may come with status
+    200, and a negative code.
+    """
     try:
         told = answer.json()
     except OutboundInvalid as error:  # a page of the gateway's own
         raise OutboundUnavailable(str(error)) from None
-    if isinstance(members(told, "data"), list):
-        return
+    found = members(told, "data")
+    if isinstance(found, list):
+        return tuple(box for row in rows(found) if (box := read(row)) is not None)
     if members(told, "code") is not None:
         raise OutboundRefused("keco: the answer is an error", answer.status)
     raise OutboundInvalid("keco: the answer has no data")
@@ -93,12 +90,3 @@ def read(row: Mapping[str, Any]) -> Box | None:
         return None
     takes = tuple(part.strip() for part in text(row, TAKES).split(",") if part.strip())
     return Box(name, address, takes, text(row, KIND_OF_PLACE), text(row, FEE))
-
-
-async def connect(
-    context: ProcessContext, settings: ToolSettings, policy: Policy = SERVICES["keco"]
-) -> Keco | None:
-    """The adapter; None without a key."""
-    if not settings.data_portal_key.get_secret_value():
-        return None
-    return Keco(await client(context, policy), settings)

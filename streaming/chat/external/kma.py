@@ -1,4 +1,5 @@
-"""The Korea Meteorological Administration's short-range service (domain.md (i)).
+"""The Korea Meteorological Administration's short-range service (VilageFcstInfoService_2.0,
+https://www.data.go.kr/data/15084084/openapi.do).
 
 The observation of now comes hourly and knows no sky; sky and chance of rain come from the forecast,
 which is made eight times a day. What was not told, or tells nonsense, is None.
@@ -8,20 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
-from services.runtime.context import ProcessContext
-from services.runtime.outbound import Answer, Outbound, OutboundError, Policy, client
+from services.runtime.outbound import Answer, Outbound, OutboundError
 from services.runtime.seoul import SEOUL
 from streaming.chat.external import portal
 from streaming.chat.external.kma_grid import Cell
-from streaming.chat.external.policies import SERVICES
 from streaming.chat.external.reading import members, number, rows
 from streaming.chat.external.settings import ToolSettings
+
+T = TypeVar("T")
 
 OBSERVATION_EVERY: Final = timedelta(hours=1)
 OBSERVATION_MINUTE: Final = 40
@@ -105,6 +106,16 @@ class Weather:
         return self != Weather()
 
 
+class Foretold(NamedTuple):
+    """A value of a forecast."""
+
+    at: str
+    """The hour it is for, as it is written (``YYYYMMDDHHMM``, in Seoul): hours are compared like
+    that, reading them as times costs ten times as much."""
+    category: str
+    value: float
+
+
 def observation_base(now: datetime) -> datetime:
     """The hour whose observation is there: the one before, until minute 40."""
     hour = now.replace(minute=0, second=0, microsecond=0)
@@ -135,39 +146,37 @@ class Kma:
         nothing is known.
         """
         now = now.astimezone(SEOUL)
-        observed, forecast = await asyncio.gather(
-            self._latest(
-                "getUltraSrtNcst", cell, observation_base(now), OBSERVATION_EVERY, _OBSERVED_ROWS
-            ),
-            self._latest("getVilageFcst", cell, forecast_base(now), FORECAST_EVERY, _FORECAST_ROWS),
+        current, coming = await asyncio.gather(
+            self._latest(observed, cell, observation_base(now), OBSERVATION_EVERY),
+            self._latest(foretold, cell, forecast_base(now), FORECAST_EVERY),
         )
-        if isinstance(observed, OutboundError) and isinstance(forecast, OutboundError):
-            for error in (observed, forecast):
+        if isinstance(current, OutboundError) and isinstance(coming, OutboundError):
+            for error in (current, coming):
                 if not isinstance(error, portal.NothingThere):
                     raise error
         return read(
-            [] if isinstance(observed, OutboundError) else observed,
-            [] if isinstance(forecast, OutboundError) else forecast,
+            {} if isinstance(current, OutboundError) else current,
+            () if isinstance(coming, OutboundError) else coming,
             now,
         )
 
     async def _latest(
-        self, method: str, cell: Cell, base: datetime, every: timedelta, most: int
-    ) -> list[Mapping[str, Any]] | OutboundError:
+        self, reader: Callable[[Answer], T], cell: Cell, base: datetime, every: timedelta
+    ) -> T | OutboundError:
         """The latest issue, or the one before it where that is late; why there is neither."""
         try:
             try:
-                return await self._ask(method, cell, base, most)
+                return await self._ask(reader, cell, base)
             except portal.NothingThere:
-                return await self._ask(method, cell, base - every, most)
+                return await self._ask(reader, cell, base - every)
         except OutboundError as error:
             return error
 
-    async def _ask(
-        self, method: str, cell: Cell, base: datetime, most: int
-    ) -> list[Mapping[str, Any]]:
-        answer = await self._http.get(
+    async def _ask(self, reader: Callable[[Answer], T], cell: Cell, base: datetime) -> T:
+        method, most = _METHODS[reader]
+        return await self._http.read(
             f"{self._url}/{method}",
+            reader,
             params={
                 "serviceKey": self._key,
                 "dataType": "JSON",
@@ -178,36 +187,54 @@ class Kma:
                 "nx": str(cell.x),
                 "ny": str(cell.y),
             },
-            check=_check,
         )
-        return _rows(answer)
 
 
-def _check(answer: Answer) -> None:
-    portal.check(answer)
-    if not _rows(answer):
-        raise portal.NothingThere("kma: no rows")
+def observed(answer: Answer) -> Mapping[str, float]:
+    """The values of an observation, by category; an OutboundError when it has no rows."""
+    return observed_in(_rows(answer))
+
+
+def foretold(answer: Answer) -> Sequence[Foretold]:
+    """The values of a forecast that are used, by hour; an OutboundError when it has no rows."""
+    return foretold_in(_rows(answer))
+
+
+_METHODS: Final[Mapping[Callable[[Answer], Any], tuple[str, int]]] = {
+    observed: ("getUltraSrtNcst", _OBSERVED_ROWS),
+    foretold: ("getVilageFcst", _FORECAST_ROWS),
+}
+"""What is asked for, and how many rows, by what reads the answer."""
 
 
 def _rows(answer: Answer) -> list[Mapping[str, Any]]:
-    return rows(members(answer.json(), "response", "body", "items", "item"))
+    found = rows(members(portal.body_of(answer), "items", "item"))
+    if not found:
+        raise portal.NothingThere("kma: no rows")
+    return found
 
 
-def read(
-    observed: Iterable[Mapping[str, Any]], forecast: Iterable[Mapping[str, Any]], now: datetime
-) -> Weather:
-    """The rows of both answers as weather; rows that make no sense are passed over. Pure."""
-    current = {
+def observed_in(told: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Rows of an observation as values; those that make no sense are passed over. Pure."""
+    return {
         str(row.get("category")): value
-        for row in observed
+        for row in told
         if (value := _value(row.get("obsrValue"))) is not None
     }
+
+
+def foretold_in(told: Iterable[Mapping[str, Any]]) -> tuple[Foretold, ...]:
+    """Rows of a forecast as values, by hour; those that make no sense are passed over. Pure."""
+    return tuple(sorted(_foretold(told)))
+
+
+def read(current: Mapping[str, float], coming: Sequence[Foretold], now: datetime) -> Weather:
+    """The values of both answers as weather. Pure."""
     soon: dict[str, list[float]] = {}
     tomorrow: dict[str, list[float]] = {}
-    # times are compared as they are written; reading them as times costs ten times as much
     begins, ends = _written(now - OBSERVATION_EVERY), _written(now + SOON)
     day = _written(now + timedelta(days=1))[:8]
-    for at, category, value in sorted(_forecast(forecast)):
+    for at, category, value in coming:
         if begins < at <= ends:
             soon.setdefault(category, []).append(value)
         if at.startswith(day):
@@ -226,14 +253,14 @@ def read(
     )
 
 
-def _forecast(told: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, float]]:
+def _foretold(told: Iterable[Mapping[str, Any]]) -> Iterator[Foretold]:
     for row in told:
         category = row.get("category")
         if not isinstance(category, str) or category not in _READ:
             continue
         at, value = f"{row.get('fcstDate')}{row.get('fcstTime')}", _value(row.get("fcstValue"))
         if value is not None and _TIME.fullmatch(at):
-            yield at, category, value
+            yield Foretold(at, category, value)
 
 
 def _written(at: datetime) -> str:
@@ -257,12 +284,3 @@ def _sky(value: float | None) -> Sky | None:
         return None if value is None else Sky(int(value))
     except ValueError:
         return None
-
-
-async def connect(
-    context: ProcessContext, settings: ToolSettings, policy: Policy = SERVICES["kma"]
-) -> Kma | None:
-    """The adapter; None without a key."""
-    if not settings.data_portal_key.get_secret_value():
-        return None
-    return Kma(await client(context, policy), settings)

@@ -182,25 +182,29 @@ async def test_good_answers_are_used_again_and_bad_ones_are_not(stranger: Strang
 async def test_a_failure_with_a_good_status_is_neither_kept_nor_counted_as_an_answer(
     stranger: Stranger,
 ) -> None:
-    def check(answer: Answer) -> None:
+    def words(answer: Answer) -> list[bytes]:
         if b"busy" in answer.body:
             raise OutboundUnavailable("busy")
+        return answer.body.split()
 
     stranger.answer = always(body=b"busy")
     rules = {"cache_seconds": 60, "breaker_failures": 4, "breaker_open_seconds": 600}
     async with calling(attempts=2, **rules) as http:
         for _ in range(2):
             with pytest.raises(OutboundUnavailable, match="busy"):
-                await http.get(stranger.url, check=check)
+                await http.read(stranger.url, words)
         assert len(stranger.asked) == 4
         with pytest.raises(OutboundUnavailable, match="left alone"):
-            await http.get(stranger.url, check=check)
+            await http.read(stranger.url, words)
     async with calling(attempts=2, **rules) as http:
-        stranger.answer = always(body=b"fine")
+        stranger.answer = always(body=b"all fine")
         asked = len(stranger.asked)
-        for _ in range(2):
-            assert (await http.get(stranger.url, check=check)).body == b"fine"
+        first = await http.read(stranger.url, words)
+        assert first == [b"all", b"fine"]
+        assert await http.read(stranger.url, words) is first, "read once"
         assert len(stranger.asked) == asked + 1
+        # another reading of the same page is not mistaken for it
+        assert (await http.get(stranger.url)).body == b"all fine"
 
 
 async def test_strangers_urls_lead_to_public_addresses_only(stranger: Stranger) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,9 +9,10 @@ from typing import Any, Protocol, TypeVar
 import pytest
 
 from services.runtime.context import ProcessContext
-from services.runtime.outbound import Policy
+from services.runtime.outbound import Outbound
 from services.runtime.settings import RuntimeSettings
 from streaming import knowledge
+from streaming.chat.external import portal
 from streaming.chat.external.policies import SERVICES
 from streaming.chat.external.settings import ToolSettings
 from streaming.chat.intent import Intent
@@ -20,7 +21,7 @@ from streaming.chat.turn import TurnContext
 from tests.stranger import Stranger, listening
 
 T = TypeVar("T")
-Connect = Callable[[ProcessContext, ToolSettings, Policy], Awaitable[T | None]]
+Adapter = Callable[[Outbound, ToolSettings], T]
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +66,7 @@ async def stranger() -> AsyncIterator[Stranger]:
 
 class Connecting(Protocol):
     def __call__(
-        self, connect: Connect[T], service: str, **rules: Any
+        self, adapter: Adapter[T], service: str, **rules: Any
     ) -> AbstractAsyncContextManager[T]: ...
 
 
@@ -76,7 +77,7 @@ def connecting(stranger: Stranger) -> Connecting:
     """
 
     @asynccontextmanager
-    async def make(connect: Connect[T], service: str, **rules: Any) -> AsyncIterator[T]:
+    async def make(adapter: Adapter[T], service: str, **rules: Any) -> AsyncIterator[T]:
         usual = {"timeout_seconds": 5.0, "backoff_seconds": 0.001, "cache_seconds": 0.0}
         context = ProcessContext(RuntimeSettings())
         settings = ToolSettings.model_validate(
@@ -88,7 +89,8 @@ def connecting(stranger: Stranger) -> Connecting:
             }
         )
         try:
-            made = await connect(context, settings, replace(SERVICES[service], **(usual | rules)))
+            policy = replace(SERVICES[service], **(usual | rules))
+            made = await portal.connect(context, settings, adapter, policy)
             assert made is not None
             yield made
         finally:

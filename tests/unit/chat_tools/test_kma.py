@@ -13,14 +13,11 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.context import ProcessContext
 from services.runtime.outbound import OutboundError, OutboundRefused, OutboundUnavailable
 from services.runtime.seoul import SEOUL
-from services.runtime.settings import RuntimeSettings
 from streaming.chat.external import kma
 from streaming.chat.external.kma import Kma, Precipitation, Sky, Weather
 from streaming.chat.external.kma_grid import Cell
-from streaming.chat.external.settings import ToolSettings
 from tests import recorded_portal as recorded
 from tests.stranger import Handler, Stranger, always, flood, never
 from tests.unit.chat_tools.conftest import Connecting
@@ -92,7 +89,7 @@ def test_what_is_asked_for_has_always_been_published(when: datetime) -> None:
 def asking(stranger: Stranger, connecting: Connecting) -> Asking:
     """Connects to the service, which answers well until a test says otherwise."""
     stranger.answer = by_method()
-    return partial(connecting, kma.connect, "kma")
+    return partial(connecting, Kma, "kma")
 
 
 def by_method(now: Handler | bytes = NOW, coming: Handler | bytes = COMING) -> Handler:
@@ -123,15 +120,6 @@ async def test_both_answers_become_one_weather(stranger: Stranger, asking: Askin
     assert (coming["base_date"], coming["base_time"]) == ("20260701", "1100")
     assert (now["nx"], now["ny"], now["dataType"]) == ("60", "127", "JSON")
     assert now["serviceKey"] == "hush"
-
-
-async def test_without_a_key_there_is_no_adapter() -> None:
-    context = ProcessContext(RuntimeSettings())
-    try:
-        settings = ToolSettings.model_validate({"data_portal_key": ""})
-        assert await kma.connect(context, settings) is None
-    finally:
-        await context.close()
 
 
 async def test_an_issue_that_is_late_is_replaced_by_the_one_before(
@@ -216,10 +204,12 @@ NAMES = ("category", "obsrValue", "fcstDate", "fcstTime", "fcstValue")
 
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES), VALUES)))
 def test_whatever_rows_hold_reading_them_never_fails(told: list[dict[str, Any]]) -> None:
-    kma.read(told, told, NOON)
+    kma.read(kma.observed_in(told), kma.foretold_in(told), NOON)
 
 
-async def test_an_error_with_a_good_status_is_not_kept(stranger: Stranger, asking: Asking) -> None:
+async def test_an_error_with_a_good_status_is_not_kept_and_an_answer_is_as_it_was_read(
+    stranger: Stranger, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stranger.answer = always(body=recorded.TIMED_OUT)
     async with asking(cache_seconds=600.0, attempts=1) as service:
         with pytest.raises(OutboundUnavailable):
@@ -228,6 +218,7 @@ async def test_an_error_with_a_good_status_is_not_kept(stranger: Stranger, askin
         found = await service.weather(CITY, NOON)
         assert found.is_known
         asked = len(stranger.asked)
+        monkeypatch.setattr("json.loads", None)  # what was read once is kept as it was read
         assert await service.weather(CITY, NOON) == found
         assert len(stranger.asked) == asked
 

@@ -13,8 +13,7 @@ from services.runtime.outbound import OutboundUnavailable
 from streaming.chat.branches import weather
 from streaming.chat.branches.nearby import Nearby
 from streaming.chat.branches.weather import WeatherBranch
-from streaming.chat.external import kma
-from streaming.chat.external.kma import Precipitation, Sky, Weather
+from streaming.chat.external.kma import Kma, Precipitation, Sky, Weather
 from streaming.chat.external.kma_grid import Cell
 from streaming.chat.intent import Intent
 from streaming.chat.policies import Policy, policy_of
@@ -210,7 +209,7 @@ async def test_whatever_the_service_answers_the_turn_goes_on(
 ) -> None:
     stranger.answer = answer
     rules = {"timeout_seconds": 0.1} if answer is never else {}
-    async with connecting(kma.connect, "kma", **rules) as service:
+    async with connecting(Kma, "kma", **rules) as service:
         tools = Tools({"weather": WeatherBranch(service, near())})
         own = await tools.run("weather", asking("비 와?", Intent.WEATHER, place=SEOUL), own=True)
         assert own is not None
