@@ -126,12 +126,17 @@ class RecordingHttp:
     body: tuple[bytes, ...]
     calls: list[HttpCall] = field(default_factory=list)
     proceed: asyncio.Event = field(default_factory=asyncio.Event)
+    instead: Callable[[Any, Any, Any], Awaitable[None]] | None = None
+    """What answers in its place, while a test says so."""
 
     def __post_init__(self) -> None:
         self.proceed.set()
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
         """The ASGI application: the first part at once, the rest when `proceed` is set."""
+        if self.instead is not None:
+            await self.instead(scope, receive, send)
+            return
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         query = scope["query_string"].decode()
         self.calls.append(HttpCall(scope["method"], scope["raw_path"].decode(), query, headers))

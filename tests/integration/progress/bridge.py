@@ -139,6 +139,7 @@ class Bridge:
     rpc_port: int
     core: ProgressCore
     scan: ScanJobsOfTests
+    app: SseBridge
 
     async def client(self, job_id: str, *, domain: str = "scan", **how: Any) -> Client:
         return await Client.get(self.port, f"/api/v1/{domain}/{job_id}/events", **how)
@@ -186,7 +187,7 @@ async def running_bridge(redis_url: str, **settings: Any) -> AsyncIterator[Bridg
         rpc_port = rpc_server.add_insecure_port("127.0.0.1:0")
         await rpc_server.start()
         try:
-            yield Bridge(port, rpc_port, core, scan)
+            yield Bridge(port, rpc_port, core, scan, app)
         finally:
             await core.drain(0)
             await http.stop(0)
