@@ -63,6 +63,7 @@ def _gemini(settings: ModelSettings, knowledge: Knowledge) -> Server:
         api=Api.CHAT,
         # Google's interface fetches no URLs (https://ai.google.dev/gemini-api/docs/openai)
         inline=True,
+        replaceable=True,
     )
     return Server(
         provider=provider,

@@ -38,6 +38,13 @@ BREAKER: Final = Gauge("model_breaker_open", "1 while calls are held off.", ["pr
 FALLBACKS: Final = Counter("model_fallbacks_total", "Calls answered by the fallback.", ["kind"])
 
 
+NOT_SERVED: Final = Counter(
+    "model_not_served_total",
+    "Times a model that users chose turned out not to be served any more.",
+    ["model"],
+)
+
+
 def count_error(provider: str, kind: str, error: ModelError) -> None:
     """Count a failed call."""
     CALLS.labels(provider, kind, type(error).__name__).inc()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from services.runtime import logs
 from services.runtime.photo_metadata import NotAPhotoError, strip
 from streaming.model import metrics
 from streaming.model.chat import ChatProvider, Grading, Line, Speech, Summary, Understanding
@@ -15,6 +17,7 @@ from streaming.model.prices import Price
 from streaming.model.provider import (
     Answer,
     Image,
+    ModelNotServed,
     ModelProvider,
     ModelRejected,
     ModelTimeout,
@@ -27,8 +30,15 @@ from streaming.model.tools import Painter, Searcher
 if TYPE_CHECKING:
     from streaming.knowledge import RuleDocument
 
+log = logs.get(__name__)
+
+NOT_SERVED_SECONDS: Final = 600.0
+"""How long a name is not asked for after its server said that it has no such model: calls in
+between go to the default model at once, and one that is open again is found in so long."""
+
 R = TypeVar("R", Vision, Answer)
 C = TypeVar("C", Understanding, Summary, Grading)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +88,18 @@ class Server:
 
 
 class Talker:
-    """The chat calls of one server, guarded and counted; errors are ModelErrors."""
+    """The chat calls for a model name, guarded and counted; errors are ModelErrors.
 
-    def __init__(self, server: Server, chat: ChatProvider) -> None:
+    When its server turns out not to serve the model, the calls from then on go to the default one.
+    """
+
+    def __init__(
+        self, server: Server, chat: ChatProvider, instead: Callable[[], Talker | None]
+    ) -> None:
+        """`instead`: who talks when the model is not served."""
         self._server = server
         self._chat = chat
+        self._instead = instead
 
     @property
     def provider(self) -> str:
@@ -111,16 +128,34 @@ class Talker:
         self, asked: Mapping[str, Any], history: Sequence[Line], patience_seconds: float
     ) -> AsyncIterator[Speech]:
         """Begin to answer; see :meth:`~streaming.model.guard.Guard.stream`."""
-        async with self._server.guard.stream(
-            "reply", lambda: self._chat.reply(asked, history), patience_seconds
-        ) as speech:
+
+        async def begin() -> Speech:
+            return await stack.enter_async_context(
+                self._server.guard.stream(
+                    "reply", lambda: self._chat.reply(asked, history), patience_seconds
+                )
+            )
+
+        async with AsyncExitStack() as stack:
+            speech = await self._whoever_serves(begin)
             yield speech
         self._count("reply", speech.model, speech.usage)
 
     async def _ask(self, kind: str, call: Callable[[], Awaitable[C]], budget: Budget) -> C:
-        value = await self._server.guard.call(kind, call, budget)
+        value = await self._whoever_serves(lambda: self._server.guard.call(kind, call, budget))
         self._count(kind, value.model, value.usage)
         return value
+
+    async def _whoever_serves(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call, again with the default model when the chosen one is not served."""
+        try:
+            return await call()
+        except ModelNotServed:
+            other = self._instead()
+            if other is None:
+                raise
+            self._server, self._chat, self._instead = other._server, other._chat, other._instead
+            return await call()
 
     def _count(self, kind: str, model: str, usage: Usage) -> None:
         metrics.count_success(self.provider, kind, model, usage, self._server.price(model))
@@ -135,6 +170,8 @@ class Models:
         self._by_name = {name: server for server in servers for name in server.names}
         self._fallback = fallback
         self._servers = (*servers, *(() if fallback is None else (fallback,)))
+        self._not_served: dict[str, float] = {}
+        """Until when a name is not asked for, by name."""
 
     @property
     def name(self) -> str:
@@ -153,7 +190,7 @@ class Models:
 
     def server_for(self, model: str) -> Server:
         """The server that has a model, or the default one."""
-        return self._by_name.get(model, self._default)
+        return self._by_name.get(self._asked_for(model), self._default)
 
     async def vision(
         self, photo: Photo, question: str, *, model: str, budget: Budget
@@ -162,14 +199,14 @@ class Models:
         reading the photo raises.
         """
 
-        async def ask(server: Server) -> Told[Vision]:
+        async def ask(server: Server, model: str) -> Told[Vision]:
             provider = server.asking_for(model)
             image = await _image(photo, with_bytes=server.needs_bytes)
             return await self._ask(
                 server, "vision", lambda: provider.vision(image, question), budget
             )
 
-        return await self._with_fallback("vision", model, ask)
+        return await self._whoever_serves("vision", model, ask)
 
     async def answer(
         self,
@@ -182,25 +219,31 @@ class Models:
     ) -> Told[Answer]:
         """Word an answer. Raises a :class:`~streaming.model.provider.ModelError`."""
 
-        async def ask(server: Server) -> Told[Answer]:
+        async def ask(server: Server, model: str) -> Told[Answer]:
             provider = server.asking_for(model)
             return await self._ask(
                 server, "answer", lambda: provider.answer(vision, rule, question), budget
             )
 
-        return await self._with_fallback("answer", model, ask)
+        return await self._whoever_serves("answer", model, ask)
 
     def talker(self, model: str) -> Talker | None:
         """Who talks to a user that wants `model`; None when only rules can: there is no model, or
         it is held off and the settings say not to wait.
         """
-        server = self.server_for(model)
+        name = self._asked_for(model)
+        server = self._by_name.get(name, self._default)
         if server.talks is None:
             return None
         if self._fallback is not None and server.guard.is_holding_off:
             metrics.FALLBACKS.labels("chat").inc()
             return None
-        return Talker(server, server.talks(model if model in server.names else ""))
+
+        def instead() -> Talker | None:
+            self._note_not_served(name)
+            return self.talker("")
+
+        return Talker(server, server.talks(name if name in server.names else ""), instead)
 
     async def close(self) -> None:
         """Close every provider."""
@@ -215,22 +258,43 @@ class Models:
         metrics.count_success(name, kind, value.model, value.usage, server.price(value.model))
         return Told(name, value)
 
-    async def _with_fallback(
-        self, kind: str, model: str, ask: Callable[[Server], Awaitable[Told[R]]]
+    async def _whoever_serves(
+        self, kind: str, model: str, ask: Callable[[Server, str], Awaitable[Told[R]]]
     ) -> Told[R]:
-        """Ask the job's server; the fallback while that one is held off, if there is one."""
-        server = self.server_for(model)
+        """Ask the model of a job, or the default one when that is not served."""
+        name = self._asked_for(model)
+        try:
+            return await self._with_fallback(kind, name, ask)
+        except ModelNotServed:
+            self._note_not_served(name)
+            return await self._with_fallback(kind, "", ask)
+
+    async def _with_fallback(
+        self, kind: str, name: str, ask: Callable[[Server, str], Awaitable[Told[R]]]
+    ) -> Told[R]:
+        """Ask the server of a name; the fallback while it is held off, if there is one."""
+        server = self._by_name.get(name, self._default)
         fallback = self._fallback
         if fallback is None:
-            return await ask(server)
+            return await ask(server, name)
         if not server.guard.is_holding_off:
             try:
-                return await ask(server)
+                return await ask(server, name)
             except (ModelUnavailable, ModelTimeout):
                 if not server.guard.is_holding_off:
                     raise
         metrics.FALLBACKS.labels(kind).inc()
-        return await ask(fallback)
+        return await ask(fallback, name)
+
+    def _asked_for(self, model: str) -> str:
+        """The name that is asked for a job that wants `model`; empty for the default one."""
+        until = self._not_served.get(model)
+        return model if until is None or time.monotonic() >= until else ""
+
+    def _note_not_served(self, name: str) -> None:
+        log.warning("a model is not served, the default one answers", model=name)
+        metrics.NOT_SERVED.labels(name).inc()
+        self._not_served[name] = time.monotonic() + NOT_SERVED_SECONDS
 
 
 async def _image(photo: Photo, *, with_bytes: bool) -> Image:

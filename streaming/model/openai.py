@@ -29,6 +29,7 @@ from streaming.model.provider import (
     Answer,
     Image,
     ModelError,
+    ModelNotServed,
     ModelOutputInvalid,
     ModelRateLimited,
     ModelRefused,
@@ -64,6 +65,10 @@ _POLICY: Final = frozenset(
 )
 """Codes and types of such an error that say it is the server's policy which forbids it."""
 
+_NOT_SERVED: Final = "model_not_found"
+"""OpenAI's code for a model that was shut down (404) or is not open to the key (403). Google's
+interface answers 404 without a code of that kind."""
+
 
 class OpenAIProvider:
     """One server, one key, one model name. :meth:`named` asks the same server for another one."""
@@ -79,11 +84,16 @@ class OpenAIProvider:
         model: str | None = None,
         api: Api | None = None,
         inline: bool | None = None,
+        replaceable: bool = False,
     ) -> None:
-        """What is left out is as the settings say; `inline` sends photos instead of URLs."""
+        """What is left out is as the settings say; `inline` sends photos instead of URLs, and
+        `replaceable` tells a model that the server does not have by ModelNotServed. One that was
+        chosen with :meth:`named` always is.
+        """
         self._name = name
         self._knowledge = knowledge
         self._model = model or settings.model
+        self._replaceable = replaceable
         self._inline = settings.sends_inline if inline is None else inline
         self._image_detail = settings.model_image_detail
         self._call_seconds = settings.model_call_timeout_seconds
@@ -137,6 +147,7 @@ class OpenAIProvider:
             return self
         other = copy.copy(self)
         other._model = model
+        other._replaceable = True
         other.chat = self.chat.of(other)
         return other
 
@@ -208,7 +219,7 @@ class OpenAIProvider:
                 raise ModelTimeout("no answer in time") from error
             raise ModelUnavailable("not reachable") from error
         if response.status_code != HTTPStatus.OK:
-            raise self.refusal(response.status_code, response.content, response.headers.get)
+            raise self.declined(response.status_code, response.content, response.headers.get)
         try:
             parsed: object = json.loads(response.content)
         except ValueError as error:
@@ -221,6 +232,15 @@ class OpenAIProvider:
             latency_seconds=time.perf_counter() - began,
         )
         return Reply(reply.text, reply.model, usage)
+
+    def declined(self, status: int, body: bytes, header: Callable[[str], str | None]) -> ModelError:
+        """As :meth:`refusal`, for a call to the model of this provider."""
+        missing = status == HTTPStatus.NOT_FOUND or (
+            400 <= status < 500 and _code(body) == _NOT_SERVED
+        )
+        if missing and self._replaceable:
+            return ModelNotServed(f"{self._name} does not serve {self._model}: {status}")
+        return self.refusal(status, body, header)
 
     @staticmethod
     def refusal(status: int, body: bytes, header: Callable[[str], str | None]) -> ModelError:

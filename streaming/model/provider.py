@@ -147,6 +147,14 @@ class ModelTimeout(ModelError):  # noqa: N818 - says what happened to the model
     """No answer within the time a call may take."""
 
 
+class ModelNotServed(ModelError):  # noqa: N818 - says what happened to the model
+    """The server has no model of the name that a user chose, any more or for this key; said only
+    where another one can take its place (:class:`~streaming.model.models.Models` asks it).
+    """
+
+    retryable = False
+
+
 class ModelOutputInvalid(ModelError):  # noqa: N818 - says what happened to the model
     """It answered, but not with what the schema asks for. A further try may do better."""
 

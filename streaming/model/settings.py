@@ -90,7 +90,10 @@ class ModelSettings(RuntimeSettings):
     """Google's OpenAI-compatible interface."""
 
     model: str = "gpt-5.2"
-    """Name asked for when a scan names none."""
+    """Name asked for when a scan or a message names none, and in place of one that its server does
+    not have any more: models are shut down while apps still offer them (those that ``gpt-5``,
+    ``gpt-5-mini`` and ``gpt-5-pro`` have meant so far on 2026-12-11,
+    https://developers.openai.com/api/docs/deprecations). This one has to be served."""
 
     model_names: Annotated[tuple[str, ...], NoDecode] = ()
     """Further names the server at ``OPENAI_BASE_URL`` serves; a comma list. Empty: the app's list

@@ -120,7 +120,7 @@ class Talk:
         try:
             if response.status != 200:
                 text = await _beginning(response)
-                raise provider.refusal(response.status, text, response.headers.get)
+                raise provider.declined(response.status, text, response.headers.get)
             if "event-stream" not in response.headers.get("content-type", ""):
                 raise ModelOutputInvalid("the answer is not a stream")
             yield _Stream(

@@ -40,6 +40,7 @@ NONSENSE: Final = (
 )
 
 _NAME: Final = re.compile(rb'"name":"(vision|answer|intent|summary|grade)"')
+_MODEL: Final = re.compile(rb'"model":"([^"]{1,100})"')
 _STREAM: Final = b'"stream":true'
 _IMAGE: Final = re.compile(rb'"(?:image_url|url)":"([^"]{1,300})')
 
@@ -64,6 +65,8 @@ class Behaviour:
     """Share of calls answered with a refusal."""
     rejects: str = ""
     """Kind of calls answered with 400: ``vision`` (no photo it can read), ``reply``…"""
+    not_served: str = ""
+    """Model names answered with 404, as those that were shut down are; a comma list."""
     hang: float = 0.0
     """Share of calls never answered."""
     down_seconds: float = 0.0
@@ -115,6 +118,8 @@ class Statistics:
 
     calls: Counter[str] = field(default_factory=Counter)
     """By kind (``vision``, ``answer``)."""
+    models: Counter[str] = field(default_factory=Counter)
+    """By the model name that is asked for."""
     outcomes: Counter[str] = field(default_factory=Counter)
     images: Counter[str] = field(default_factory=Counter)
     """Vision calls by the end of the image's URL."""
@@ -126,6 +131,7 @@ class Statistics:
         """JSON-ready."""
         return {
             "calls": dict(self.calls),
+            "models": dict(self.models),
             "outcomes": dict(self.outcomes),
             "images": len(self.images),
             "in_flight": self.in_flight,
@@ -188,6 +194,8 @@ class Simulator:
         kind = tool or (found[1].decode() if found else "reply" if _STREAM in body else "other")
         seen = self.statistics
         seen.calls[kind] += 1
+        model = named[1].decode("utf-8", "replace") if (named := _MODEL.search(body)) else ""
+        seen.models[model] += 1
         seen.bytes_in += len(body)
         self.last_body = self.last_bodies[kind] = body
         if kind == "vision" and (image := _IMAGE.search(body)):
@@ -202,6 +210,9 @@ class Simulator:
         if now.hang and chance() < now.hang:
             seen.outcomes["hang"] += 1
             return None, 200, b"", ""
+        if model and model in now.not_served.split(","):
+            seen.outcomes["not_served"] += 1
+            return 0.0, 404, _error("model_not_found", f"no model {model}"), ""
         mean = _mean(kind, now) * now.scale
         delay = self._random.lognormvariate(0, SIGMA) * mean * 0.98 if mean > 0 else 0.0
         if now.errors and chance() < now.errors:

@@ -153,7 +153,13 @@ class Chats:
         return task
 
     def task(
-        self, message: str, *, chat_id: str = "", picture: str = "", deadline_seconds: float = 60.0
+        self,
+        message: str,
+        *,
+        chat_id: str = "",
+        picture: str = "",
+        model: str = "",
+        deadline_seconds: float = 60.0,
     ) -> chat_turn_pb2.ChatTurn:
         """A turn; `picture` is the object key of one."""
         now = time.time()
@@ -162,6 +168,7 @@ class Chats:
             chat_id=chat_id or str(uuid.uuid4()),
             user_id=str(uuid.uuid4()),
             message=message,
+            model=model,
             image_url=f"https://images.example/{picture}" if picture else "",
             image_key=picture,
             image_content_type="image/jpeg" if picture else "",
@@ -241,6 +248,7 @@ async def chats(parts: EphemeralParts) -> AsyncIterator[Chats]:
         "ECO2_GRPC_CHAT": f"{HOST}:{port}",
         "OPENAI_API_KEY": "test-key",
         "OPENAI_BASE_URL": simulator.url,
+        "ECO2_MODEL_NAMES": "gpt-5-mini",
         "ECO2_MODEL_IMAGE": "url",
         "ECO2_MODEL_CALL_TIMEOUT_SECONDS": "1",
         "ECO2_MODEL_STREAM_IDLE_SECONDS": "0.5",

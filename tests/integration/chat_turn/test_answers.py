@@ -72,6 +72,18 @@ async def test_a_reply_that_breaks_off_is_replaced_as_a_whole(chats: Chats, faul
     assert text_of(events).strip() == ANSWER == chats.service.answers[task.job_id].content
 
 
+async def test_a_turn_whose_model_was_shut_down_is_answered_by_the_default_one(
+    chats: Chats,
+) -> None:
+    chats.simulator.set(not_served="gpt-5-mini")
+    task = await chats.ask("유리병은요?", model="gpt-5-mini")
+    events = await chats.ended(task.job_id)
+    assert steps(events)[-1] == ("done", "completed")
+    assert text_of(events).strip() == ANSWER == chats.service.answers[task.job_id].content
+    assert not any(event.stage == RECOVERY for event in events), "nobody sees a difference"
+    assert chats.simulator.statistics.models["gpt-5-mini"] == 1
+
+
 async def test_the_rules_words_stand_in_when_no_reply_succeeds(chats: Chats) -> None:
     chats.simulator.set(stall_after=5)
     task = await chats.ask("유리병은요?")
