@@ -29,14 +29,14 @@ QUESTION = dict.fromkeys(PLACES, "유리병은요?")
 
 @pytest.fixture
 async def models(
-    knowledge: Knowledge, simulator: Simulator, api: Api
+    knowledge: Knowledge, simulator: Simulator
 ) -> AsyncIterator[Callable[..., Models]]:
     """Makes the models of a server that has `mine`, the default one, and does not have `old`."""
     simulator.set(not_served="old")
     made: list[Models] = []
 
     def build(**changes: Any) -> Models:
-        usual = {"model": "mine", "model_names": ("mine", "old", "other"), "model_api": api}
+        usual = {"model": "mine", "model_names": ("mine", "old", "other")}
         made.append(build_models(settings_for(simulator, **(usual | changes)), knowledge))
         return made[-1]
 
@@ -66,9 +66,9 @@ def asked(simulator: Simulator) -> dict[str, int]:
 
 
 async def test_a_scan_that_chose_it_is_answered_by_the_default_model(
-    models: Callable[..., Models], simulator: Simulator
+    models: Callable[..., Models], simulator: Simulator, api: Api
 ) -> None:
-    served = models()
+    served = models(model_api=api)
     assert await look(served, "old") == "유리병"
     assert asked(simulator) == {"old": 1, "mine": 1}
     assert await look(served, "old") == "유리병"
@@ -89,9 +89,9 @@ async def test_it_is_asked_for_again_after_a_while(
 
 
 async def test_a_turn_that_chose_it_is_answered_by_the_default_model(
-    models: Callable[..., Models], simulator: Simulator
+    models: Callable[..., Models], simulator: Simulator, api: Api
 ) -> None:
-    served = models()
+    served = models(model_api=api)
     talker = served.talker("old")
     assert talker is not None
     assert (await talker.intent(QUESTION, SOON)).questions
