@@ -32,7 +32,7 @@ async def models(
     knowledge: Knowledge, simulator: Simulator
 ) -> AsyncIterator[Callable[..., Models]]:
     """Makes the models of a server that has `mine`, the default one, and does not have `old`."""
-    simulator.set(not_served="old")
+    simulator.set(not_served="old", reply_tokens=3, tokens_per_second=1_000.0)
     made: list[Models] = []
 
     def build(**changes: Any) -> Models:
