@@ -97,5 +97,5 @@ def _is_private(address: str) -> bool:
 
 
 def _cookie(name: str, value: str, max_age: float) -> str:
-    """As the auth service sets it (contract §4.3)."""
+    """As the auth service sets it (docs/app.md, "Signing in")."""
     return f"{name}={value}; Max-Age={max(1, int(max_age))}; Path=/; Secure; HttpOnly; SameSite=Lax"

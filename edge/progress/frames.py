@@ -1,4 +1,4 @@
-"""Server-sent events as the app reads them (contract §5)."""
+"""Server-sent events as the app reads them (docs/app.md, "Event streams")."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where a stream goes on: what a client has seen, and which of a job's events it still needs.
 
 An event's id is its place in the job's stream. Text comes as tokens, and a client that joins late
-gets those so far together as ``token_recovery`` (contract §5.3), whose id is ``recovery:<seq>``. A
+gets those so far together as ``token_recovery``, whose id is ``recovery:<seq>``. A
 worker publishes one itself when it words the answer anew: it takes the place of all text before.
 """
 

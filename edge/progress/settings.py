@@ -12,10 +12,10 @@ class ProgressSettings(RuntimeSettings):
 
     progress_keepalive_seconds: float = Field(default=15.0, gt=0)
     """Silence after which a ``keepalive`` event is sent, and the distance of comment pings
-    (contract §5.1). The app's watchdog expects something within 60 s."""
+    (docs/app.md, "Event streams"). The app's watchdog expects something within 60 s."""
 
     progress_connection_seconds: float = Field(default=300.0, gt=0)
-    """Longest life of an SSE connection; then ``error`` with ``timeout`` (contract §5.1)."""
+    """Longest life of an SSE connection; then ``error`` with ``timeout``."""
 
     progress_reconnect_ms: int = Field(default=3000, ge=0)
     """The ``retry:`` a browser gets: how long it waits before it reconnects."""

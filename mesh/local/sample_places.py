@@ -22,7 +22,7 @@ MARK: Final = "[샘플]"
 REMARK: Final = "견본 데이터입니다. 실제로 있는 곳이 아니에요."
 
 MAP_START: Final = (37.567976, 127.009341)
-"""Where the app's map opens (contract §2.6)."""
+"""Where the app's map opens."""
 
 KECO_COLUMNS: Final = (
     "positnSn", "positnNm", "positnRgnNm", "positnLotnoAddr", "positnRdnmAddr",

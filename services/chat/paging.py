@@ -1,8 +1,7 @@
 """Pages of chats and of messages, and the cursors that lead to the next ones. Pure.
 
-The reference's cursor was the time of the last row. Here it is opaque and names the row itself: a
-time loses rows that share it, and chats without messages have none. Clients only send back what
-they got, so nothing else changes for them.
+A cursor is opaque and names the row itself: a time would lose rows that share it, and chats without
+messages have none.
 """
 
 from __future__ import annotations

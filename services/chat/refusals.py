@@ -22,7 +22,7 @@ __all__ = [
 def chat_not_found(chat_id: str) -> DomainError:
     """No such chat, a deleted one, or somebody else's: they can't be told apart from outside.
 
-    Never 403, which makes the app sign its user out (contract §2.5).
+    Never 403, which makes the app sign its user out.
     """
     return DomainError(
         ErrorReason.ERROR_REASON_CHAT_NOT_FOUND, "no such chat", metadata={"chat_id": chat_id}

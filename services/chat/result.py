@@ -1,4 +1,4 @@
-"""What `done` carries of a turn (contract §5.3), rendered once when the answer is stored. Pure.
+"""What `done` carries of a turn, rendered once when the answer is stored. Pure.
 
 The texts of the two messages and their ids are left out of ``persistence``: with ids there the app
 draws bubbles twice, so it is left to recognise messages by role, content and time.

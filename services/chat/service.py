@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CHATS_A_PAGE: Final = 20
 MESSAGES_A_PAGE: Final = 50
-"""Page sizes when none is asked for (contract §2.5)."""
+"""Page sizes when none is asked for (docs/app.md, "Chats")."""
 
 
 class ChatService(chat_service_pb2_grpc.ChatServiceServicer):

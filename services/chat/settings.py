@@ -12,7 +12,7 @@ class ChatSettings(RuntimeSettings):
 
     chat_turn_seconds: float = Field(default=300.0, gt=0)
     """A turn that has not ended so long after it was accepted, or after the user's input, is
-    failed. The app asks for the answer that long (contract §5.3: every 3 s for 300 s at most)."""
+    failed. The app asks for the answer no longer than that (docs/app.md, "Chats")."""
 
     chat_ask_seconds: float = Field(default=75.0, gt=0, lt=90)
     """The same for the one-call AskOnce; below the time-out of that method (90 s)."""
@@ -30,10 +30,10 @@ class ChatSettings(RuntimeSettings):
     """Turns that the sweeper takes at a time."""
 
     idempotency_seconds: float = Field(default=3600.0, gt=0)
-    """How long an idempotency key is remembered (contract §8: 1 h)."""
+    """How long an idempotency key is remembered."""
 
     chat_messages_per_minute: int = Field(default=60, ge=0)
-    """Messages of one user in any 60 s (domain facts: 60); one more is refused with 429. 0: no
+    """Messages of one user in any 60 s; one more is refused with 429. 0: no
     limit."""
 
     chat_creates_per_minute: int = Field(default=60, ge=0)

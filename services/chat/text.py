@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 PREVIEW_CHARACTERS: Final = 100
-"""Length of a chat's preview (contract §2.5)."""
+"""Length of a chat's preview (docs/app.md, "Chats")."""
 
 _INVISIBLE: Final = frozenset(("Cc", "Cf"))
 """Unicode categories of control and format characters, zero-width spaces among them."""

@@ -31,7 +31,7 @@ from services.runtime.idempotency import Claim
 from services.runtime.outbox import Entry, Outbox
 
 RECENT_INTENTS: Final = 3
-"""How many intents of earlier turns a worker is told (domain facts: the last three)."""
+"""How many intents of earlier turns a worker is told."""
 
 _NEW_CHAT: Final = """
 INSERT INTO chats (chat_id, user_id, hidden, created_at)

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 DEFAULT: Final = "application/octet-stream"
-"""When the request names none (contract §6)."""
+"""When the request names none."""
 
 _MEDIA_TYPE: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(?: *;[\x20-\x7e]*)?", re.ASCII)
 """``type/subtype``, then parameters (RFC 9110 §8.3.1)."""

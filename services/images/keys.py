@@ -1,6 +1,6 @@
 """Object keys of images and the public URLs they are seen under. Pure.
 
-A key is ``<channel>/<32 hex digits>.<extension>`` (contract §6). A URL is accepted only when it is,
+A key is ``<channel>/<32 hex digits>.<extension>`` (docs/app.md). A URL is accepted only when it is,
 character for character, the configured base followed by such a key: nothing is parsed, decoded or
 resolved, so there is no second reading of it (other hosts, ports or schemes, user info, dot
 segments, percent-encoding, queries and fragments all differ from the one accepted spelling).

@@ -14,7 +14,7 @@ class ImagesSettings(ObjectStoreSettings):
     """Largest image that can be used; a presigned PUT itself can't bound what is uploaded."""
 
     upload_seconds: int = Field(default=900, ge=1, le=7 * 86400)
-    """How long a presigned upload is valid and its record pending (contract §6: 900)."""
+    """How long a presigned upload is valid and its record pending (docs/app.md, "Pictures")."""
 
     upload_metadata_max_bytes: int = Field(default=4096, ge=0)
     """Largest metadata document, as JSON."""

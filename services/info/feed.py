@@ -1,6 +1,6 @@
 """Which news a list shows, and where a page of it ended. Pure.
 
-A cursor is the text contract §2.7 gives: milliseconds since 1970, or those and an article's id
+A cursor is milliseconds since 1970, or those and an article's id
 (``1769552400123_naver_0123456789ab``). Alone the milliseconds mean "older than that"; with an id
 the page goes on right after that article, so that articles of one millisecond are neither lost nor
 shown twice.

@@ -19,7 +19,7 @@ STORES: Final = (
     "refill_zero", "cafe_bakery", "vegan_dining", "upcycle_recycle", "book_workshop",
     "market_mart", "lodging", "public_dropbox", "general",
 )  # fmt: skip
-"""Store categories (contract §2.6)."""
+"""Store categories, as the app names them."""
 
 PICKUPS: Final = (
     "clear_pet", "colored_pet", "can", "paper", "plastic", "glass", "textile", "electronics",

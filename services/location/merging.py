@@ -9,7 +9,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from services.location.geo import Point, distance_m
 
 SAME_PLACE_M: Final = 50.0
-"""A place of the map service that close to one of ours is taken for the same (contract §2.6)."""
+"""A place of the map service that close to one of ours is taken for the same."""
 MOST_EXTERNAL: Final = 10
 """How many of its places an answer has at the most."""
 

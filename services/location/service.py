@@ -18,7 +18,7 @@ from services.location.store import PlaceStore
 from services.runtime.errors import DomainError
 
 DEFAULT_NEARBY = 10
-"""Places of SearchNearby and SearchAround when no limit is given (domain (g))."""
+"""Places of SearchNearby and SearchAround when no limit is given."""
 
 
 class LocationService(grpc_pb.LocationServiceServicer):

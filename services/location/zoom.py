@@ -1,4 +1,4 @@
-"""How far and how many: radius and number of places by zoom level (contract §2.6). Pure.
+"""How far and how many: radius and number of places by zoom level (docs/locations.md). Pure.
 
 The zoom is the map service's level, 1 (a street) to 14 (the world). It is turned into a level of
 its own scale, 1 (far) to 20 (near), which the tables are written in.
@@ -44,7 +44,7 @@ def reach(radius_m: int | None, zoom: int | None) -> Reach:
     """Radius and limit of a list: the radius asked for, else that of the zoom level, else 5 km.
 
     A radius out of bounds is clamped, not refused: the app asks for half the diagonal of its map,
-    which may be anything (contract §9, row 8).
+    which may be anything.
     """
     level = None if zoom is None else internal_level(zoom)
     if radius_m is not None:

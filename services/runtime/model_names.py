@@ -1,4 +1,4 @@
-"""Models a user may ask for by name, in a scan and in a chat (contract §2.4, §2.5)."""
+"""Models a user may ask for by name, in a scan and in a chat (docs/app.md, "Scans")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four categories of ``GET /api/v1/scan/categories`` (contract §3) and how each is thrown out.
+"""The four categories of ``GET /api/v1/scan/categories`` and how each is thrown out.
 
 They are an overview for people, coarser than the taxonomy the pipeline works with.
 """

@@ -1,4 +1,4 @@
-"""The result document of the app (contract §2.4), rendered once when a job is completed. Pure.
+"""The app's result document (docs/app.md, "Scans"), rendered once when a job is completed. Pure.
 
 Three things in it can't be left to a transcoded message: ``reward`` and ``error`` are literal nulls
 when there is none, ``disposal_steps`` keeps its order (the app numbers steps by it), and no label
@@ -56,7 +56,7 @@ def completed(job_id: str, result: scan_pb2.ScanResult, rules: Mapping[str, Any]
 def ended_without_result(job_id: str, error: str) -> str:
     """The document of a scan that failed or was cancelled, in the members of a completed one.
 
-    ``status`` is ``failed`` for both: the contract's enumeration knows no other unhappy end, and
+    ``status`` is ``failed`` for both: the app knows no other unhappy end, and
     the app shows its error screen for a result whose ``pipeline_result`` is null.
     """
     return _json(
@@ -72,7 +72,7 @@ def ended_without_result(job_id: str, error: str) -> str:
 
 
 def pending(stage: str | None, progress: int | None) -> str:
-    """The document of a scan that still runs; progress 0 is written as null (contract §2.4)."""
+    """The document of a scan that still runs; progress 0 is written as null."""
     return _json(
         {
             "status": "processing",

@@ -33,7 +33,7 @@ from streaming.progress.scripts import ProgressUnavailable
 
 DEFAULT_PAGE: Final = 20
 RETRY_AFTER_SECONDS: Final = 2
-"""When to ask again for a result (contract §8)."""
+"""When to ask again for a result (docs/app.md, "Scans")."""
 PROGRESS_SECONDS: Final = 0.5
 """Budget of looking up how far a job is; without an answer the document says nothing of it."""
 

@@ -11,7 +11,8 @@ class ScanSettings(RuntimeSettings):
     """Budgets of a submission, deadline of a job, times of the sweeper."""
 
     job_deadline_seconds: float = Field(default=900.0, gt=0)
-    """A job that has not ended so long after its submission is failed (design §7: 15 min)."""
+    """A job that has not ended so long after its submission is failed; long enough for a
+    backlog or an outage of the model, which are no failures."""
 
     inspect_seconds: float = Field(default=4.0, gt=0)
     """Budget of asking the images service about the photo."""
@@ -37,7 +38,7 @@ class ScanSettings(RuntimeSettings):
     """Jobs that the sweeper takes at a time."""
 
     idempotency_seconds: float = Field(default=3600.0, gt=0)
-    """How long an idempotency key is remembered (contract §8: 1 h)."""
+    """How long an idempotency key is remembered."""
 
     scan_submits_per_minute: int = Field(default=60, ge=0)
     """Submissions of one user in any 60 s; one more is refused with 429. 0: no limit."""

@@ -13,7 +13,8 @@ def formatted(text: str) -> str:
     """The number with hyphens, such as ``010-1234-5678``; ValueError for any other number.
 
     Everything but digits is dropped. The country code, told by at least eleven digits, stands for
-    the leading zero. Numbers of 010 have eleven digits, those of the older 01x ten (domain (f)).
+    the leading zero. Numbers of 010 have eleven digits, those of the older 01x ten
+    (Korea's numbering plan).
     """
     digits = _NOT_A_DIGIT.sub("", text)
     if digits.startswith(COUNTRY) and len(digits) >= 11:

@@ -51,7 +51,7 @@ class NeedsInput:
     options: tuple[str, ...] = ()
     """What can be selected; empty unless a selection."""
     wait_seconds: int = 60
-    """How long the question stands (contract §5.3: 60); then the turn goes on without."""
+    """How long the question stands; then the turn goes on without."""
 
 
 @dataclass(frozen=True, slots=True)

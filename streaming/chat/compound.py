@@ -1,4 +1,4 @@
-"""Messages that ask several things: taken apart where Korean joins questions (domain.md (i)). Pure.
+"""Messages that ask several things: taken apart where Korean joins questions. Pure.
 
 Cutting too often does no harm: pieces that turn out to be about one thing are put together again.
 """

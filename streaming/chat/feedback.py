@@ -1,4 +1,4 @@
-"""How well the rule documents fit a question, and where else to look (domain.md (i)). Pure.
+"""How well the rule documents fit a question, and where else to look. Pure.
 
 They come first, a search of the web next, and after it only the model's own knowledge is left.
 """

@@ -1,4 +1,4 @@
-"""How good an answer is: five axes, a score, a grade (domain.md (i)). Pure.
+"""How good an answer is: five axes, a score, a grade. Pure.
 
 A model grades where one is there; :func:`by_rule` is the transparent stand-in. Its axes are shares
 that can be counted, not opinions: what of the answer stands in the material, how much of the

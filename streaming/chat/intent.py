@@ -8,7 +8,7 @@ from typing import Final
 
 
 class Intent(StrEnum):
-    """What a question is about; the values are words of the wire (contract §5.3)."""
+    """What a question is about; the values are words of the wire (docs/app.md, "Chats")."""
 
     WASTE = "waste"
     CHARACTER = "character"
@@ -24,7 +24,7 @@ class Intent(StrEnum):
 
 
 MOST_PARTS: Final = 3
-"""Questions a compound message is split into at the most (domain.md (i))."""
+"""Questions a compound message is split into at the most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from streaming.progress.turn import Turn, Turns
 log = logs.get(__name__)
 
 NODE: Final = "answer"
-"""What produces the text (contract §5.3)."""
+"""What produces the text (docs/app.md, "Event streams")."""
 
 _TRACER: Final = trace.get_tracer("eco2.chat")
 

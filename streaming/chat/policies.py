@@ -1,4 +1,6 @@
-"""How long a branch may take, how often it is tried, and what its failure means (domain.md (i)).
+"""How long a branch may take, how often it is tried, and what its failure means.
+
+As a table, with what each branch rests on: docs/chat.md, "The branches".
 
 How the services that branches ask over HTTP are called: :mod:`streaming.chat.external.policies`.
 """

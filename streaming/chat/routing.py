@@ -1,4 +1,4 @@
-"""Which branches a turn runs (domain.md (i)). Pure."""
+"""Which branches a turn runs (docs/chat.md, "The branches"). Pure."""
 
 from __future__ import annotations
 

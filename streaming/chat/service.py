@@ -84,7 +84,7 @@ class TurnService:
 
 
 def last_event(job_id: str, turn: chat_pb2.Turn, *, fence: int = 0) -> ProgressEvent:
-    """The event that ends the stream of a turn as it is stored (contract §5.3)."""
+    """The event that ends the stream of a turn as it is stored."""
     if turn.status == COMPLETED:
         return ProgressEvent(
             job_id=job_id,

@@ -25,7 +25,8 @@ class ChatWorkerSettings(RuntimeSettings):
     """Age at which a turn without a deadline of its own is given up."""
 
     chat_frame_seconds: float = Field(default=0.15, ge=0.1, le=1.0)
-    """Shortest time between two frames of text (design §6: at most 5–10 a second); the first is
+    """Shortest time between two frames of text: more than five to ten a second cost
+    the phone and the bridge and read no better; the first is
     sent at once."""
 
     chat_patience_seconds: float = Field(default=5.0, ge=0)
@@ -47,11 +48,11 @@ class ChatWorkerSettings(RuntimeSettings):
     """Earlier messages a model is told word for word: ten turns."""
 
     chat_memory_tokens: int = Field(default=3072, ge=100)
-    """Tokens of earlier messages and their summary above which they are summed up (domain.md (i);
-    estimated, see :mod:`streaming.chat.memory`)."""
+    """Tokens of earlier messages and their summary above which they are summed up; estimated, see
+    :mod:`streaming.chat.memory`."""
 
     chat_memory_kept: int = Field(default=6, ge=0)
-    """Latest messages that stay word for word when the others are summed up (domain.md (i))."""
+    """Latest messages that stay word for word when the others are summed up."""
 
     chat_summary_seconds: float = Field(default=8.0, gt=0)
     """Time for a summary by a model; then an excerpt takes its place."""
@@ -65,7 +66,7 @@ class ChatWorkerSettings(RuntimeSettings):
     limit."""
 
     chat_image_detail: Literal["low", "high", "auto"] = "high"
-    """Resolution a model looks at a picture in (domain.md (d): ``high`` in chats, unlike scans). A
+    """Resolution a model looks at a picture in: finer than a scan. A
     scan shows one thing that fills the frame; in a chat it may be a label to be read or one thing
     of many. ``high`` costs several times the tokens of ``low``."""
 

@@ -1,4 +1,4 @@
-"""What tends to be asked next (domain.md (i)): intents an earlier one makes likelier. Pure."""
+"""What tends to be asked next: intents an earlier one makes likelier. Pure."""
 
 from __future__ import annotations
 

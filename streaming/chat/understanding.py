@@ -20,12 +20,12 @@ from streaming.model.provider import ModelError
 log = logs.get(__name__)
 
 THRESHOLD: Final = 0.6
-"""An intent a model is less sure of is taken for ``general`` (domain.md (i)); the rules' own
+"""An intent a model is less sure of is taken for ``general``; the rules' own
 confidences mean something else and are not cut."""
 
 CONTEXT_MESSAGES: Final = 6
 CONTEXT_CHARACTERS: Final = 100
-"""Of each of the latest three turns (domain.md (i))."""
+"""Of each of the latest three turns."""
 
 
 @dataclass(frozen=True, slots=True)

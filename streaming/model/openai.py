@@ -44,7 +44,7 @@ from streaming.model.talk import Talk
 from streaming.model.wire import Call, Chat, Dialect, Options, Reply, Responses, Shown
 
 DEFAULT_QUESTION: Final = "이 물건은 어떻게 버려야 하나요?"
-"""Asked for a user who asked nothing (domain.md (d))."""
+"""Asked for a user who asked nothing."""
 
 DEFAULT_RETRY_AFTER: Final = 2.0
 """Seconds to pause after a 429 that does not say how long."""

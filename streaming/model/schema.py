@@ -18,10 +18,10 @@ INTENTS: Final = (
     "waste", "character", "location", "bulk_waste", "recyclable_price", "collection_point",
     "weather", "image_generation", "web_search", "general",
 )  # fmt: skip
-"""What a question can be about (contract §5.3)."""
+"""What a question can be about (docs/app.md, "Chats")."""
 
 MAX_STEPS: Final = 10
-"""The result document has the keys 단계1 … 단계10 (contract §2.4)."""
+"""The result document has the keys 단계1 … 단계10 (docs/app.md, "Scans")."""
 
 MAX_INSUFFICIENCIES: Final = 10
 MAX_LINE: Final = 600

@@ -15,7 +15,7 @@ from services.runtime.settings import Profile, RuntimeSettings
 OPENAI_URL: Final = "https://api.openai.com/v1"
 
 OPENAI_MODELS: Final = ("gpt-5.2", "gpt-5.2-pro", "gpt-5.1", "gpt-5", "gpt-5-pro", "gpt-5-mini")
-"""Names the app may ask for that OpenAI serves (contract §2.4)."""
+"""Names the app may ask for that OpenAI serves."""
 
 GEMINI_MODELS: Final = (
     "gemini-3-pro-preview",
@@ -26,7 +26,7 @@ GEMINI_MODELS: Final = (
     "gemini-2.0-flash",
     "gemini-2.0-flash-lite",
 )
-"""Names the app may ask for that Google serves (contract §2.4)."""
+"""Names the app may ask for that Google serves."""
 
 
 class Provider(StrEnum):
@@ -106,7 +106,8 @@ class ModelSettings(RuntimeSettings):
     """``auto``, ``url`` or ``inline``."""
 
     model_image_detail: Annotated[str, Field(pattern="^(low|high|auto)$")] = "low"
-    """Resolution the model looks at (domain.md (d): ``low`` for scans)."""
+    """Resolution the model looks at: a scan shows one thing that fills the frame, for which
+    ``low`` is enough."""
 
     model_reasoning_effort: Annotated[str, Field(pattern="^(none|minimal|low|medium|high)?$")] = ""
     """Passed on when set; empty leaves the model's own default."""
@@ -118,7 +119,7 @@ class ModelSettings(RuntimeSettings):
     """Time to reach the server."""
 
     model_call_timeout_seconds: float = Field(default=30.0, gt=0)
-    """Time from sending a call to its whole answer (domain.md (d): read time-out 30 s)."""
+    """Time from sending a call to its whole answer."""
 
     model_stream_idle_seconds: float = Field(default=10.0, gt=0)
     """Silence within a streamed reply after which it is given up."""
@@ -149,7 +150,7 @@ class ModelSettings(RuntimeSettings):
 
     model_concurrency: int = Field(default=400, ge=1)
     """Calls in flight per process and server. 400 calls of 5.6 s (the mean of a vision and an
-    answer call at the reference) are 71 calls/s, 2,100 scans/min."""
+    answer call at the app's first backend) are 71 calls/s, 2,100 scans/min."""
 
     model_requests_per_minute: float | None = Field(default=None, gt=0)
     """Ceiling of calls started per process and server; None paces only after a 429."""

@@ -23,10 +23,10 @@ SEARCH_PATH: Final = "/responses"
 DRAWING_PATH: Final = "/images/generations"
 
 MOST_FOUND: Final = 50_000
-"""Characters of a report that are read (domain.md (i))."""
+"""Characters of a report that are read."""
 MOST_SOURCES: Final = 20
 MOST_ASKED: Final = 32_000
-"""Characters of a prompt for a picture (domain.md (i), and the server's own limit)."""
+"""Characters of a prompt for a picture: what the server takes."""
 MOST_PICTURE_BYTES: Final = 10 * 1024 * 1024
 """The images service takes no larger one."""
 PICTURE_SIZE: Final = "1024x1024"

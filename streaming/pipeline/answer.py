@@ -15,7 +15,7 @@ FIXED: Final = "fixed"
 """Provider named for an answer that no model gave."""
 
 NO_RULE: Final = "배출 규정 매칭 실패"
-"""Insufficiency of an item without a rule document (domain.md (d))."""
+"""Insufficiency of an item without a rule document (docs/app.md, "Scans")."""
 
 NO_RULE_ANSWER: Final = (
     "죄송해요, 이 물건에 맞는 배출 규정을 아직 찾지 못했어요. "

@@ -66,7 +66,7 @@ class Endings:
 
 def last_event(job_id: str, job: scan_pb2.Job, stage: str, *, fence: int = 0) -> ProgressEvent:
     """The event that ends the stream of a job as it is stored: `done` with its result, else the
-    failure of `stage` with a text for the user (contract §5.2).
+    failure of `stage` with a text for the user.
     """
     if job.status == COMPLETED:
         return ProgressEvent(

@@ -15,7 +15,7 @@ SOURCE: Final = "scan"
 
 
 def is_eligible(task: scan_task_pb2.ScanTask) -> bool:
-    """Whether the policy allows a reward (domain.md (d)): a recyclable of a known class, with a
+    """Whether the policy allows a reward: a recyclable of a known class, with a
     rule document, and with nothing left to do to it.
     """
     labels = task.vision.classification

@@ -44,8 +44,9 @@ log = logs.get(__name__)
 M = TypeVar("M", bound=Message)
 
 REWARD_ATTEMPTS: Final = 3
-"""Attempts for the sake of a reward; then the result is delivered without one (domain.md (d): no
-answer, no reward). With the topic's delays of 1 and 5 s a user waits some ten seconds at most."""
+"""Attempts for the sake of a reward; then the result is delivered without one: the user
+waits for the answer, not for it. With the topic's delays of 1 and 5 s that is some ten seconds at
+most."""
 
 
 class Forwarding(Stage, Generic[M]):

@@ -14,7 +14,7 @@ from streaming.progress.event import ProgressEvent
 from streaming.progress.scripts import DUPLICATE, ENDED, FENCED, OPEN, PUBLISH, Call, run
 
 JOB_SECONDS: Final = 3600
-"""Life of a job's keys after its last event (contract §5.1: history kept 1 h)."""
+"""Life of a job's keys after its last event (docs/app.md, "Event streams")."""
 
 SHARD_SECONDS: Final = 120
 """Age at which entries leave a shard stream. It bounds how long a bridge may be out of step before
@@ -120,7 +120,7 @@ def _fields(event: ProgressEvent) -> list[str | int]:
         fields += ("result", _object_in_one_line(event.result))
     message = event.message
     if message is None and event.domain == "chat" and not event.is_text:
-        message = ""  # contract §5.1: chats have the member, if only empty
+        message = ""  # docs/app.md, "Event streams": chats have the member, if only empty
     if message is not None:
         fields += ("message", message)
     if event.content is not None:

@@ -4,8 +4,8 @@ One table a domain, and nothing else in the project repeats these numbers. The i
 its place (`seq` grows by ten a stage), the two percentages are what the app may draw when the stage
 starts and when it completes; None means that the event carries no percentage.
 
-`seq` never falls within a job, and `done` is to have its own number (contract §5.3: 181). So a
-stage whose index lies behind `done` although it comes before it is numbered where it comes.
+`seq` never falls within a job, and `done` has a number of its own (docs/app.md, "Event streams").
+So a stage whose index lies behind `done` although it comes before it is numbered where it comes.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ CHAT: Final[Mapping[str, Stage]] = {
     # only when the chat has become too long; between `feedback` and `answer`
     "summarize": Stage(UNKNOWN_INDEX, 65, 75, first_seq=152),
 }
-"""Percentages: domain.md (i), "Stage order"."""
+"""Percentages make a bar that only grows, also while branches run side by side."""
 
 STAGES: Final[Mapping[str, Mapping[str, Stage]]] = {"scan": SCAN, "chat": CHAT}
 

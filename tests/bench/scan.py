@@ -1,9 +1,9 @@
 """``make bench-scan``: the whole pipeline under load, through the real edge, the model simulated.
 
 Each virtual user uploads one photo of 100 kB and then loops: submit a scan, watch its events until
-`done`, fetch the result. The model takes its time as the reference's did and gets photos by URL.
-Warm-up is left out of every figure except the counts of what was lost. With ``--kill-worker`` the
-process of all stages is killed with SIGKILL half-way.
+`done`, fetch the result. The model takes its time as that of the
+app's first backend did, and gets photos by URL. Warm-up is left out of every figure except the
+counts of what was lost. With ``--kill-worker`` the process of all stages is killed half-way.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 It answers ``/v1/responses`` (searches of the web too), ``/v1/chat/completions`` and
 ``/v1/images/generations`` the way the provider calls them, from a plain asyncio protocol, so that
 hundreds of calls a second cost it little CPU. Latencies are log-normal around the means of the
-reference system (infra.md §11.3: vision 4.5 s, answer 6.7 s).
+app's first backend (measured there: vision 4.5 s, answer 6.7 s).
 
 ``POST /control`` with a JSON object of :class:`Behaviour` fields changes what it does, ``GET
 /stats`` tells what it did. ``python -m tests.bench.simulator --port N`` runs it alone.
@@ -27,8 +27,8 @@ from services.runtime.ports import HOST
 from tests.bench import simulated_chat, simulated_tools
 
 SIGMA: Final = 0.2
-"""Spread of the latencies: the 99.5th percentile lies at 1.65 times the mean, as the reference's
-slowest vision call (6.2 s) did at 1.4 times."""
+"""Spread of the latencies: the 99.5th percentile lies at 1.65 times the mean, as that
+backend's slowest vision call (6.2 s) did at 1.4 times."""
 
 NONSENSE: Final = (
     "sorry, I only speak prose",

@@ -143,7 +143,7 @@ class Front:
         return await (page or self.page).evaluate(FETCH, [self.api + path, given])
 
     async def sign_in(self, token: str, name: str = "s_access") -> None:
-        """Give the browser a cookie of a session, with the attributes of contract §4.3."""
+        """Give the browser a cookie of a session, with the attributes it has (docs/app.md)."""
         await self.context.add_cookies(
             [
                 {

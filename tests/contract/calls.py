@@ -282,7 +282,7 @@ CALLS: Final = (
         Call(name=f"{domain}-health", verb="GET", path=f"/api/v1/{domain}/health", user="nobody")
         for domain in ("auth", "users", "scan", "chat", "character", "locations", "images", "info")
     ),
-    # What the app has a function for but never calls, and the reference does not answer either
+    # What the app has a function for but never calls, and its first backend does not answer either
     Call(name="scan-classify", verb="POST", path="/api/v1/scan/classify", body={}, status=405),
     Call(name="scan-task", verb="GET", path="/api/v1/scan/tasks/1", status=404),
     Call(name="scan-metrics", verb="GET", path="/api/v1/scan/metrics", status=405),

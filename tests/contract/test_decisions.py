@@ -1,4 +1,4 @@
-"""Where the app and the reference disagree: what was decided, each decision a test."""
+"""Where the app and its first backend disagree: what was decided (docs/app.md), each a test."""
 
 from __future__ import annotations
 

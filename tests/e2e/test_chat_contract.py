@@ -1,4 +1,4 @@
-"""Every row of the contract's table of chat events (§5.3), through the edge, member for member.
+"""Every event of a chat that the app listens to (docs/app.md), through the edge, member for member.
 
 A turn for every row is run before the first test, some at once; the tests look at what came. The
 transport's own time-out, which takes 300 s, is proven at the bridge (tests/integration/progress).

@@ -1,4 +1,4 @@
-"""The main job through the edge, as the app does it (contract §2.4, §5.2)."""
+"""The main job through the edge, as the app does it (docs/app.md)."""
 
 from __future__ import annotations
 

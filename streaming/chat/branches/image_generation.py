@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 CHANNEL: Final = "generated"
-"""Where the images service keeps them (domain.md (d))."""
+"""Where the images service keeps them."""
 
 BUDGET: Final = Budget(work_seconds=24.0, patience_seconds=1.0)
 STORE_SECONDS: Final = 4.0

@@ -45,9 +45,9 @@ FREEZING: Final = "영하에는 남은 음료나 물이 얼어 용기가 깨질 
 DAMP: Final = "습도가 높으니 종이류는 마른 곳에 두었다가 내놓아 주세요."
 
 HOT, WARM, FROST = 30.0, 25.0, 0.0
-"""°C (domain.md (i))."""
+"""°C from which things smell, spoil, or freeze to the bin."""
 DAMP_FROM: Final = 85.0
-"""Per cent of humidity (domain.md (i))."""
+"""Per cent of humidity from which paper does not stay dry."""
 LIKELY: Final = 60.0
 """Per cent from which rain is expected."""
 

@@ -59,7 +59,7 @@ class Found:
     hits: tuple[Hit, ...] = ()
     """Best first, at most :data:`MOST_HITS`, one a document."""
     quality: float = 0.0
-    """0–1: how well the best hit fits; domain.md (i) makes its feedback levels from it."""
+    """0–1: how well the best hit fits; :mod:`streaming.chat.feedback` makes its levels from it."""
     not_covered: str = ""
     """The thing asked for that no rule speaks of; empty when there is none."""
 

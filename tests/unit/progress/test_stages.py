@@ -1,4 +1,4 @@
-"""The table of stages against the contract (§5.2, §5.3)."""
+"""The table of stages against docs/app.md, "Event streams"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app's document, member for member (contract §2.4)."""
+"""The app's document, member for member (docs/app.md, "Scans")."""
 
 from __future__ import annotations
 
