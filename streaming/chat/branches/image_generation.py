@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from eco2.images.v1 import images_service_pb2
 
-from services.runtime import logs
 from services.runtime.errors import DomainError
 from services.runtime.limits import RateLimiter
 from streaming.chat.branch import BranchError, BranchResult, ModelCall
+from streaming.chat.branches.drawings import Drawings
 from streaming.chat.branches.waste_rag import WasteRag
 from streaming.chat.feedback import TELLING, level
 from streaming.chat.turn import TurnContext
@@ -21,18 +21,12 @@ from streaming.model.tools import DRAW, Drawing, Painter
 if TYPE_CHECKING:
     from eco2.images.v1.images_service_pb2_grpc import ImagesServiceAsyncStub
 
-log = logs.get(__name__)
-
 CHANNEL: Final = "generated"
 """Where the images service keeps them."""
 
 BUDGET: Final = Budget(work_seconds=24.0, patience_seconds=1.0)
 STORE_SECONDS: Final = 4.0
 """All together below the branch's time-out (30 s)."""
-
-MOST_UNSTORED: Final = 16
-"""Pictures that were paid for and could not be stored, kept for the next try; 160 MB at the worst,
-about 2 MB as they come."""
 
 FACTS_CHARACTERS: Final = 1_500
 ALT_CHARACTERS: Final = 60
@@ -59,13 +53,16 @@ class ImageGeneration:
         images: ImagesServiceAsyncStub,
         rules: WasteRag,
         limiter: RateLimiter,
+        drawings: Drawings,
     ) -> None:
-        """`painter` is None where no server draws; `limiter` counts a user's pictures."""
+        """`painter` is None where no server draws; `limiter` counts a user's pictures, `drawings`
+        keeps those that were paid for.
+        """
         self._painter = painter
         self._images = images
         self._rules = rules
         self._limiter = limiter
-        self._unstored: dict[str, Drawing] = {}
+        self._drawings = drawings
 
     @property
     def connected(self) -> bool:
@@ -75,13 +72,13 @@ class ImageGeneration:
     async def run(self, context: TurnContext) -> BranchResult:
         """A picture of what was asked for.
 
-        It is paid for once: a picture that could not be stored is kept for the next try, storing
-        the same picture twice stores it once, and the turn keeps a checkpoint of the result. A
-        drawing that takes too long is not tried again, because the server may charge for both.
+        It is paid for once: a picture is kept before anything else is done with it, storing it
+        twice stores it once, and the turn keeps a checkpoint of the result. A drawing that takes
+        too long is not tried again, because the server may charge for both.
         """
         if self._painter is None:
             return self.unavailable(context)
-        drawing = self._unstored.get(context.job_id)
+        drawing = await self._drawings.find(context.job_id)
         if drawing is None:
             try:
                 await self._limiter.check(context.user_id)
@@ -92,7 +89,7 @@ class ImageGeneration:
                 return BranchResult(context=REFUSED, answer=REFUSED, metadata={"refused": True})
             except ModelTimeout as error:
                 raise BranchError(f"drawing: {error}", retryable=False) from error
-            self._keep(context.job_id, drawing)
+            await self._drawings.keep(context.job_id, drawing)
         stored = await self._images.UploadBytes(
             images_service_pb2.UploadBytesRequest(
                 channel=CHANNEL,
@@ -102,7 +99,7 @@ class ImageGeneration:
             ),
             timeout=STORE_SECONDS,
         )
-        self._unstored.pop(context.job_id, None)
+        self._drawings.forget(context.job_id)
         return BranchResult(
             context=MATERIAL,
             answer=DRAWN,
@@ -119,7 +116,7 @@ class ImageGeneration:
         """That nothing was drawn, and in words what the documents say of the thing; a picture that
         was drawn and could not be stored is on the bill.
         """
-        lost = self._unstored.pop(context.job_id, None)
+        lost = self._drawings.forget(context.job_id)
         calls = () if lost is None else (self._bill(lost),)
         ours = self._rules.look_up(context)
         if not ours.answer or level(ours.quality or 0.0) not in TELLING:
@@ -144,10 +141,3 @@ class ImageGeneration:
     def _bill(self, drawing: Drawing) -> ModelCall:
         provider = "" if self._painter is None else self._painter.provider
         return ModelCall(provider, drawing.model, DRAW, drawing.usage)
-
-    def _keep(self, job_id: str, drawing: Drawing) -> None:
-        self._unstored[job_id] = drawing
-        while len(self._unstored) > MOST_UNSTORED:
-            lost = next(iter(self._unstored))
-            log.warning("a picture was not stored", job_id=lost)
-            del self._unstored[lost]

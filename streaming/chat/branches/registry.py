@@ -16,6 +16,7 @@ from streaming.chat.branches.bulk_waste import BulkWaste
 from streaming.chat.branches.character import CharacterBranch
 from streaming.chat.branches.collection_point import CollectionPoint
 from streaming.chat.branches.districts import Districts
+from streaming.chat.branches.drawings import Drawings
 from streaming.chat.branches.general import General
 from streaming.chat.branches.image_generation import ImageGeneration
 from streaming.chat.branches.kakao_place import KakaoPlace
@@ -34,6 +35,7 @@ from streaming.chat.external.settings import ToolSettings
 from streaming.chat.settings import ChatWorkerSettings
 from streaming.knowledge import Knowledge
 from streaming.model.models import Models
+from streaming.progress.checkpoint import Checkpoints
 
 
 async def build_branches(
@@ -70,6 +72,7 @@ async def build_branches(
             RateLimiter(
                 context.redis(), Limit("chat-pictures", chat.chat_pictures_per_day, 86_400.0)
             ),
+            Drawings(Checkpoints(context.redis())),
         ),
     )
     return {branch.name: branch for branch in branches}

@@ -199,6 +199,13 @@ async def test_checkpoint_is_kept(redis: Redis) -> None:
     assert await checkpoints.get(job_id, "vision") == b"\x00answer"
 
 
+async def test_checkpoint_of_a_job_that_has_ended_is_not_kept(redis: Redis) -> None:
+    checkpoints, job_id = Checkpoints(redis), new_job()
+    await ProgressPublisher(redis).publish(event(job_id, "done", "completed", result="{}"))
+    await checkpoints.put(job_id, "image_generation", b"picture")
+    assert await checkpoints.get(job_id, "image_generation") is None
+
+
 async def test_missing_redis_is_one_error(redis_server: RedisServer) -> None:
     async with Redis(port=1, retry=Retry(NoBackoff(), 0)) as nowhere:
         with pytest.raises(ProgressUnavailable):
@@ -207,6 +214,8 @@ async def test_missing_redis_is_one_error(redis_server: RedisServer) -> None:
             await Leases(nowhere).acquire(new_job(), "vision", "me", 1)
         with pytest.raises(ProgressUnavailable):
             await Checkpoints(nowhere).get(new_job(), "vision")
+        with pytest.raises(ProgressUnavailable):
+            await Checkpoints(nowhere).put(new_job(), "vision", b"answer")
 
 
 @settings(

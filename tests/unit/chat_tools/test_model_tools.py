@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
 import pytest
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 from eco2.images.v1 import images_service_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.runtime.errors import DomainError
 from streaming.chat.branches import image_generation, web_search
-from streaming.chat.branches.image_generation import MOST_UNSTORED, ImageGeneration
+from streaming.chat.branches.drawings import MOST, Drawings, from_bytes, to_bytes
+from streaming.chat.branches.image_generation import ImageGeneration
 from streaming.chat.branches.waste_rag import WasteRag
 from streaming.chat.branches.web_search import WebSearch
 from streaming.chat.intent import Intent
@@ -25,6 +28,9 @@ from streaming.knowledge import Knowledge
 from streaming.model.factory import build_models
 from streaming.model.guard import Budget
 from streaming.model.models import Models
+from streaming.model.provider import Usage
+from streaming.model.tools import Drawing
+from streaming.progress.scripts import ProgressUnavailable
 from tests.bench.simulated_tools import picture
 from tests.bench.simulator import Behaviour, Simulator
 from tests.unit.chat_tools.conftest import Asking
@@ -84,10 +90,35 @@ class Limiter:
             raise DomainError(ErrorReason.ERROR_REASON_RATE_LIMITED, "enough")
 
 
+class Kept:
+    """Checkpoints in memory, or none while Redis is away."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.away = away
+        self.values: dict[tuple[str, str], bytes] = {}
+
+    async def put(self, job_id: str, stage: str, value: bytes, ttl: int) -> None:
+        if self.away:
+            raise ProgressUnavailable("away")
+        assert ttl > 0
+        self.values[job_id, stage] = value
+
+    async def get(self, job_id: str, stage: str) -> bytes | None:
+        if self.away:
+            raise ProgressUnavailable("away")
+        return self.values.get((job_id, stage))
+
+
 def painting(
-    models: Models, rules: WasteRag, images: Images, limiter: Limiter | None = None
+    models: Models,
+    rules: WasteRag,
+    images: Images,
+    limiter: Limiter | None = None,
+    kept: Kept | None = None,
 ) -> ImageGeneration:
-    doubles: tuple[Any, ...] = (images, rules, limiter or Limiter())
+    """The branch as a worker has it; without `kept` Redis is away."""
+    checkpoints: Any = kept or Kept(away=True)
+    doubles: tuple[Any, ...] = (images, rules, limiter or Limiter(), Drawings(checkpoints))
     return ImageGeneration(models.painter, *doubles)
 
 
@@ -209,6 +240,27 @@ class TestImageGeneration:
         assert images.stored[0].data == images.stored[1].data
         assert simulator.statistics.calls["image_generation"] == 1
 
+    async def test_a_worker_that_takes_over_does_not_pay_again(
+        self, models: Models, rules: WasteRag, asking: Asking, simulator: Simulator
+    ) -> None:
+        kept, context = Kept(), asking("그려 줘", Intent.IMAGE_GENERATION, user_id=USER)
+        killed = painting(models, rules, Images(failures=9), limiter := Limiter(left=1), kept)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await killed.run(context)
+        made = await painting(models, rules, images := Images(), limiter, kept).run(context)
+        (request,) = images.stored
+        assert (request.data, request.content_type) == (picture(1), "image/jpeg")
+        assert made.available
+        assert len(made.calls) == 1, "it stands on the bill of the turn that is answered"
+        # nor does one that was killed between storing it and the turn's checkpoint
+        again = await painting(models, rules, images, limiter, kept).run(context)
+        assert [request.data for request in images.stored] == [picture(1)] * 2
+        assert again.calls == made.calls
+        assert simulator.statistics.calls["image_generation"] == 1
+        other = asking("그려 줘", Intent.IMAGE_GENERATION, job_id="other")
+        assert (await painting(models, rules, images, None, kept).run(other)).available
+        assert simulator.statistics.calls["image_generation"] == 2, "another turn has its own"
+
     async def test_a_picture_that_cannot_be_stored_is_on_the_bill_and_forgotten(
         self, models: Models, rules: WasteRag, asking: Asking
     ) -> None:
@@ -225,7 +277,7 @@ class TestImageGeneration:
         self, models: Models, rules: WasteRag, asking: Asking, simulator: Simulator
     ) -> None:
         branch = painting(models, rules, Images(failures=999))
-        jobs = [str(uuid.uuid4()) for _ in range(MOST_UNSTORED + 2)]
+        jobs = [str(uuid.uuid4()) for _ in range(MOST + 2)]
         for job in jobs:
             with pytest.raises(grpc.aio.AioRpcError):
                 await branch.run(asking("그려 줘", Intent.IMAGE_GENERATION, job_id=job))
@@ -275,7 +327,7 @@ class TestImageGeneration:
         assert not images.stored
 
     async def test_without_a_server_it_says_so(self, rules: WasteRag, asking: Asking) -> None:
-        doubles: tuple[Any, ...] = (Images(), rules, Limiter())
+        doubles: tuple[Any, ...] = (Images(), rules, Limiter(), Drawings(cast("Any", Kept())))
         branch = ImageGeneration(None, *doubles)
         assert not branch.connected
         told = await branch.run(asking("그려 줘", Intent.IMAGE_GENERATION))
@@ -284,6 +336,23 @@ class TestImageGeneration:
         assert instead.answer.startswith(image_generation.INSTEAD)
         assert "캔 수거함" in instead.answer
         assert instead.citations
+
+
+@given(st.binary(), st.text(), st.integers(0, 10**9))
+def test_a_drawing_is_kept_as_it_is(data: bytes, words: str, tokens: int) -> None:
+    drawn = Drawing(
+        data=data,
+        content_type="image/png",
+        usage=Usage(output_tokens=tokens, latency_seconds=0.25),
+        model=words,
+        prompt_version="draw-1",
+    )
+    assert from_bytes(to_bytes(drawn)) == drawn
+
+
+@given(st.binary())
+def test_what_is_no_drawing_is_none(kept: bytes) -> None:
+    assert from_bytes(kept) is None
 
 
 @pytest.mark.parametrize(
