@@ -111,13 +111,14 @@ def _routes(settings: EdgeSettings, table: RouteTable) -> Iterator[Json]:
     del ping["typed_per_filter_config"][EXT_AUTHZ]
     yield ping
     served = pages(table, playground=settings.playground_served).values()
+    bound = [r for r in table.routes if r.path is not None and r.access != "internal"]
+    literal, templated = _by_precedence(bound)
+    yield from (_transcoded(settings, route) for route in literal)
     # Before the templates that would take them, such as /api/v1/auth/{provider}; the others last,
     # because Envoy tries one route after the other and most requests are for the API.
     yield from _pages(page for page in served if table.allowed_verbs(page.path))
     yield from (_event_stream(template) for template in table.sse_templates())
-    bound = [r for r in table.routes if r.path is not None and r.access != "internal"]
-    for route in sorted(bound, key=lambda r: r.path.precedence if r.path else ()):
-        yield _transcoded(settings, route)
+    yield from (_transcoded(settings, route) for route in templated)
     native: dict[str, Route] = {}
     for route in table.routes:
         if route.access != "internal":
@@ -127,6 +128,18 @@ def _routes(settings: EdgeSettings, table: RouteTable) -> Iterator[Json]:
     yield from _pages(page for page in served if not table.allowed_verbs(page.path))
     yield from _other_verbs(table)
     yield _answer({"prefix": "/"}, "not-found", 404)
+
+
+def _by_precedence(bound: Iterable[Route]) -> tuple[list[Route], list[Route]]:
+    """Bindings of fixed paths and of templates, in the order to try them.
+
+    No two fixed paths can both match, so reads go first: they are what the app asks for most, and
+    trying the 60 routes that stood before them was a twentieth of the edge's work for a short one.
+    """
+    ranked = sorted(bound, key=lambda r: r.path.precedence if r.path else ())
+    literal = [r for r in ranked if r.path and r.path.literal]
+    templated = [r for r in ranked if r.path and not r.path.literal]
+    return sorted(literal, key=lambda r: r.http_method != "GET"), templated
 
 
 def _verb(*verbs: str) -> Json:
