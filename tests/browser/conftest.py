@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from mesh.local.ephemeral_stack import EphemeralStack
-from tests.browser import chromium
+from tests.browser import chromium, origins
 
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 
@@ -23,11 +23,11 @@ def _browser_is_here() -> None:
 
 
 @pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """The browser."""
+async def browser(stack: EphemeralStack) -> AsyncIterator[Browser]:
+    """The browser, started once: all tests of a session have pages of their own in it."""
     expect.set_options(timeout=PATIENCE_MS)
-    async with async_playwright() as playwright:
-        running = await chromium.launch(playwright)
+    async with origins.serving(stack.paths.tls) as where, async_playwright() as playwright:
+        running = await chromium.launch(playwright, [where])
         yield running
         await running.close()
 

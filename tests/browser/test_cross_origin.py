@@ -8,33 +8,22 @@ browser is told where that port really is; nothing is intercepted, preflights ar
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 
-from mesh.local import tls
 from mesh.local.ephemeral_stack import EphemeralStack
 from services.cli.app_client import AppClient
 from services.cli.demo import SAMPLE
 from services.runtime.ports import HOST
-from tests.browser import chromium
+from tests.browser.origins import APP, INSECURE, STRANGER
 from tests.wait import until
 
 pytestmark = pytest.mark.stack
-
-APP = "https://localhost:5173"
-STRANGER = "https://localhost:5999"
-"""An origin of the same site that is not in the list."""
-
-INSECURE = "http://localhost:3000"
-"""An origin of the list whose scheme is not the API's: another site, as browsers see it."""
-
-PAGE = b"<!doctype html><meta charset=utf-8><title>app</title>"
 
 FETCH = """async ([url, options]) => {
     try {
@@ -114,16 +103,6 @@ async def serving(wire: Wire) -> AsyncIterator[None]:
         server.close()
 
 
-async def _page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """An empty page for any request."""
-    with suppress(OSError, asyncio.IncompleteReadError):
-        await reader.readuntil(b"\r\n\r\n")
-        head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n"
-        writer.write(f"{head}content-length: {len(PAGE)}\r\n\r\n".encode() + PAGE)
-        await writer.drain()
-    writer.close()
-
-
 @dataclass
 class Front:
     """A browser with a page of the app, and the API as it sees it."""
@@ -160,26 +139,15 @@ class Front:
 
 
 @pytest.fixture(scope="module")
-async def running(stack: EphemeralStack) -> AsyncIterator[Front]:
-    """The browser, started once."""
-    folder = stack.paths.tls
-    trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trust.load_cert_chain(tls.certificate(folder), tls.key(folder))
-    site = await asyncio.start_server(_page, HOST, 0, ssl=trust)
-    plain = await asyncio.start_server(_page, HOST, 0)
-    number, plain_number = (server.sockets[0].getsockname()[1] for server in (site, plain))
-    where = {5173: number, 5999: number, 3000: plain_number}
-    rules = ",".join(f"MAP localhost:{at} {HOST}:{real}" for at, real in where.items())
+async def running(stack: EphemeralStack, browser: Browser) -> AsyncIterator[Front]:
+    """A page of the app, opened once."""
     wire = Wire(stack.port("edge_https"))
-    async with serving(wire), async_playwright() as playwright:
-        browser = await chromium.launch(playwright, [f"--host-resolver-rules={rules}"])
+    async with serving(wire):
         context = await browser.new_context(ignore_https_errors=True)
         page = await context.new_page()
         await page.goto(APP)
         yield Front(context, page, wire)
-        await browser.close()
-    site.close()
-    plain.close()
+        await context.close()
 
 
 @pytest.fixture
