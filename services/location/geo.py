@@ -20,6 +20,8 @@ WEST, EAST = 124.4, 132.1
 
 _CELLS: Final = 1 << 12
 """Cells along each side of that box."""
+_SPREAD: Final = tuple(int(f"{side:b}", 4) for side in range(_CELLS))
+"""Numbers with their bits two apart: binary digits, read with the base 4."""
 
 _DECIMAL: Final = re.compile(r"[+-]?\d{1,3}(?:\.\d+)?")
 _AROUND: Final = " \t\r\n?°'\"`,;NEne"
@@ -117,16 +119,14 @@ def box_around(centre: Point, metres: float) -> tuple[float, float, float, float
     return east - aside, south, east + aside, north
 
 
-def cell(place: Point) -> int:
+def cell(latitude: float, longitude: float) -> int:
     """The number of a cell of the country's box, some 170 m wide; cells that lie together have
     numbers that lie together, mostly (Morton's order).
     """
-    east = int((place.longitude - WEST) / (EAST - WEST) * _CELLS)
-    north = int((place.latitude - SOUTH) / (NORTH - SOUTH) * _CELLS)
-    # Read with the base 4, the bits of a number stand two apart.
-    return sum(
-        int(f"{min(max(side, 0), _CELLS - 1):b}", 4) << n for n, side in enumerate((east, north))
-    )
+    east = int((longitude - WEST) / (EAST - WEST) * _CELLS)
+    north = int((latitude - SOUTH) / (NORTH - SOUTH) * _CELLS)
+    last = _CELLS - 1
+    return _SPREAD[min(max(east, 0), last)] | _SPREAD[min(max(north, 0), last)] << 1
 
 
 def distance_text(metres: float) -> str:

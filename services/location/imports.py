@@ -16,16 +16,16 @@ import asyncpg
 from eco2.location.v1 import imported_place_pb2 as place_pb
 
 from services.location import entries, filing, geo, wording
-from services.location.geo import Point
 from services.location.opening import Hours
 
 _COLUMNS: Final = (
     "source", "source_pk", "name", "road_address", "lot_address", "latitude", "longitude",
     "store_category", "pickup_categories", "phone", "hours", "collection_items", "introduction",
-    "letters", "shown",
+    "letters", "shown", "keys", "takes",
 )  # fmt: skip
 _VALUES: Final = _COLUMNS[2:]
 """Columns that a later import may change."""
+_STAGING: Final = ("import_id", "line", *_COLUMNS, "cell")
 
 _LIST: Final = ", ".join(_COLUMNS)
 _STAGED: Final = ", ".join(f"staged.{name}" for name in _VALUES)
@@ -34,30 +34,37 @@ _PLACED: Final = ", ".join(f"places.{name}" for name in _VALUES)
 COMMIT_SECONDS: Final = 280.0
 """Below the deadline of CommitImport, so that the database ends first."""
 
-_STAGE: Final = """
-    INSERT INTO staged_places (import_id, source, line, source_pk, name, road_address, lot_address,
-                               latitude, longitude, store_category, pickup_categories, phone, hours,
-                               collection_items, introduction, letters, shown, keys, takes,
-                               cell)
-    SELECT $1, $2, line, source_pk, name, road_address, lot_address, latitude, longitude,
-           store_category, string_to_array(pickups, ','), phone, hours, collection_items,
-           introduction, letters, shown, string_to_array(keys, ',')::smallint[], takes, cell
-      FROM unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::float8[],
-                  $9::float8[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-                  $15::text[], $16::text[], $17::bytea[], $18::text[], $19::smallint[],
-                  $20::integer[])
-        AS row (line, source_pk, name, road_address, lot_address, latitude, longitude,
-                store_category, pickups, phone, hours, collection_items, introduction, letters,
-                shown, keys, takes, cell)
+_COMMIT_MEMORY: Final = "64MB"
+"""For sorting what is new and for the lists of the index of trigrams; beyond, they go to disk."""
+
+_BATCH: Final = (
+    "CREATE TEMPORARY TABLE batch (LIKE staged_places INCLUDING DEFAULTS) ON COMMIT DROP"
+)
+
+_STAGE_NEW: Final = f"""
+    INSERT INTO staged_places ({", ".join(_STAGING)})
+    SELECT {", ".join(_STAGING)} FROM batch ORDER BY line
     ON CONFLICT (import_id, source_pk) DO NOTHING
-    """
+    """  # noqa: S608 - constants
 
 _REPEATED: Final = """
-    SELECT given.line, staged.line AS first_line
-      FROM unnest($2::integer[], $3::text[]) AS given (line, source_pk)
-      JOIN staged_places AS staged ON staged.import_id = $1 AND staged.source_pk = given.source_pk
-     WHERE staged.line <> given.line ORDER BY given.line
+    SELECT batch.line, staged.line AS first_line
+      FROM batch JOIN staged_places AS staged USING (import_id, source_pk)
+     WHERE staged.line <> batch.line ORDER BY batch.line
     """
+
+# The spots that places were filed at. A statement sees what was there when it began.
+_TAKEN_OUT: Final = f"""
+    DELETE FROM filed_places AS filed USING {{places}} AS gone CROSS JOIN unnest(gone.keys) AS key
+     WHERE filed.spot ~= point(gone.spot[0] + {filing.STRIP}::float8 * key, gone.spot[1])
+       AND filed.place_id = gone.id
+    """  # noqa: S608 - constants
+
+_FILED: Final = f"""
+    INSERT INTO filed_places (place_id, takes, spot)
+    SELECT id, takes, point(spot[0] + {filing.STRIP}::float8 * key, spot[1])
+      FROM {{places}} CROSS JOIN unnest(keys) AS key
+    """  # noqa: S608 - constants
 
 _UPDATE: Final = f"""
     WITH changed AS (
@@ -66,8 +73,15 @@ _UPDATE: Final = f"""
          WHERE staged.import_id = $1
            AND places.source = staged.source AND places.source_pk = staged.source_pk
            AND ({_PLACED}) IS DISTINCT FROM ({_STAGED})
-        RETURNING id
-    ), taken_out AS (DELETE FROM filed_places USING changed WHERE place_id = id)
+        RETURNING id, places.keys, places.takes, spot
+    ), moved AS (
+        SELECT before.id, before.keys, before.spot
+          FROM changed JOIN places AS before USING (id)
+         WHERE before.keys <> changed.keys
+            OR before.spot[0] <> changed.spot[0] OR before.spot[1] <> changed.spot[1]
+    ), taken_out AS ({_TAKEN_OUT.format(places="moved")}
+    ), filed AS ({_FILED.format(places="changed")} WHERE id IN (SELECT id FROM moved)
+    )
     SELECT count(*) FROM changed
     """  # noqa: S608 - constants
 
@@ -81,32 +95,21 @@ _INSERT: Final = f"""
            AND NOT EXISTS (SELECT 1 FROM places WHERE places.source = staged.source
                                                   AND places.source_pk = staged.source_pk)
          ORDER BY staged.cell, staged.line
-        RETURNING 1
-    )
+        RETURNING id, keys, takes, spot
+    ), filed AS ({_FILED.format(places="placed")})
     SELECT count(*) FROM placed
     """  # noqa: S608 - constants
 
-# Places that are new, and those taken out because they have changed.
-_FILE: Final = f"""
-    INSERT INTO filed_places (place_id, takes, spot)
-    SELECT id, staged.takes, point(spot[0] + {filing.STRIP} * key, spot[1])
-      FROM staged_places AS staged JOIN places USING (source, source_pk)
-     CROSS JOIN unnest(staged.keys) AS key
-     WHERE staged.import_id = $1
-       AND NOT EXISTS (SELECT 1 FROM filed_places WHERE place_id = id)
-     ORDER BY id
-    """  # noqa: S608 - constants
-
-_REMOVE: Final = """
+_REMOVE: Final = f"""
     WITH removed AS (
         DELETE FROM places
          WHERE source = (SELECT source FROM staged_places WHERE import_id = $1 LIMIT 1)
            AND NOT EXISTS (SELECT 1 FROM staged_places AS staged
                             WHERE staged.import_id = $1 AND staged.source_pk = places.source_pk)
-        RETURNING id
-    ), taken_out AS (DELETE FROM filed_places USING removed WHERE place_id = id)
+        RETURNING id, keys, spot
+    ), taken_out AS ({_TAKEN_OUT.format(places="removed")})
     SELECT count(*) FROM removed
-    """
+    """  # noqa: S608 - constants
 
 # Rows an hour old belong to an import that was given up.
 _CLEAR: Final = """
@@ -142,15 +145,13 @@ class ImportStore:
         self, import_id: uuid.UUID, source: str, places: Sequence[Any]
     ) -> list[tuple[int, int]]:
         """Stage ImportedPlace messages; (line, first line) of those whose key was there before."""
-        columns: list[list[Any]] = [[] for _ in range(18)]
-        for place in places:
-            for column, value in zip(columns, _row(source, place), strict=True):
-                column.append(value)
-        lines, keys = columns[0], columns[1]
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_STAGE, import_id, source, *columns)
-            rows = await connection.fetch(_REPEATED, import_id, lines, keys)
-        return [(row["line"], row["first_line"]) for row in rows]
+        rows = [_row(import_id, source, place) for place in places]
+        async with self._pool.acquire() as connection:
+            try:
+                await _copy(connection, "staged_places", rows)
+            except asyncpg.UniqueViolationError:  # nothing was staged
+                return await _stage_new(connection, rows)
+        return []
 
     async def commit(self, import_id: uuid.UUID, expected: int, *, remove_missing: bool) -> Outcome:
         """Take the staged rows over, all or none; IncompleteError when their number is another.
@@ -160,8 +161,11 @@ class ImportStore:
         """
         async with self._pool.acquire() as connection, connection.transaction():
             limit = str(int(COMMIT_SECONDS * 1000))
-            for setting in ("statement_timeout", "lock_timeout"):
-                await connection.execute("SELECT set_config($1, $2, true)", setting, limit)
+            settings = {
+                "statement_timeout": limit, "lock_timeout": limit, "work_mem": _COMMIT_MEMORY,
+            }  # fmt: skip
+            for name, value in settings.items():
+                await connection.execute("SELECT set_config($1, $2, true)", name, value)
 
             async def counted(query: str) -> int:
                 return int(await connection.fetchval(query, import_id, timeout=COMMIT_SECONDS))
@@ -177,8 +181,6 @@ class ImportStore:
             removed = await counted(_REMOVE) if remove_missing else 0
             updated = await counted(_UPDATE)
             inserted = await counted(_INSERT)
-            if updated or inserted:
-                await connection.execute(_FILE, import_id, timeout=COMMIT_SECONDS)
             await connection.execute(_CLEAR, import_id, timeout=COMMIT_SECONDS)
         return Outcome(inserted, updated, staged - inserted - updated, removed)
 
@@ -190,20 +192,36 @@ class ImportStore:
         return int(status.rsplit(" ", 1)[-1])
 
 
-def _row(source: str, place: Any) -> tuple[Any, ...]:
-    """Values of a staged row in the order of the statement, after source and import."""
-    road = place.road_address or None
-    lot = place.lot_address or None
-    hours = place.hours.SerializeToString() if place.HasField("hours") else b""
-    keys, takes = _filed(place.store_category, tuple(place.pickup_categories))
+async def _copy(connection: asyncpg.Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    await connection.copy_records_to_table(table, records=rows, columns=_STAGING)
+
+
+async def _stage_new(
+    connection: asyncpg.Connection, rows: Sequence[Sequence[Any]]
+) -> list[tuple[int, int]]:
+    """Stage those rows whose keys are new; (line, first line) of the others."""
+    async with connection.transaction():
+        await connection.execute(_BATCH)
+        await _copy(connection, "batch", rows)
+        await connection.execute(_STAGE_NEW)
+        repeated = await connection.fetch(_REPEATED)
+    return [(row["line"], row["first_line"]) for row in repeated]
+
+
+def _row(import_id: uuid.UUID, source: str, place: Any) -> tuple[Any, ...]:
+    """A row to stage; the values of :data:`_STAGING`."""
+    name, store, pickups = place.name, place.store_category, list(place.pickup_categories)
+    road, lot = place.road_address or None, place.lot_address or None
+    latitude, longitude = place.latitude, place.longitude
+    hours = _hours(place.hours.SerializeToString()) if place.HasField("hours") else None
+    keys, takes = _filed(store, tuple(pickups))
     return (
-        place.line, place.source_pk, place.name, road, lot, place.latitude, place.longitude,
-        place.store_category, ",".join(place.pickup_categories), place.phone or None,
-        _hours(hours) if hours else None,
-        place.collection_items or None, place.introduction or None,
-        wording.searched((place.name, road, lot if lot != road else None)),
-        entries.unchanging(source, place),
-        keys, takes, geo.cell(Point(place.latitude, place.longitude)),
+        import_id, place.line, source, place.source_pk, name, road, lot, latitude, longitude,
+        store, pickups, place.phone or None,
+        hours, place.collection_items or None, place.introduction or None,
+        wording.searched((name, road, lot if lot != road else None)),
+        entries.unchanging(source, place), keys, takes,
+        geo.cell(latitude, longitude),
     )  # fmt: skip
 
 
@@ -215,6 +233,6 @@ def _hours(message: bytes) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _filed(store: str, pickups: tuple[str, ...]) -> tuple[str, int]:
-    """The keys a place is filed under as a comma list, and the bits of what it takes."""
-    return ",".join(map(str, filing.numbers(store, pickups))), filing.taking(pickups)
+def _filed(store: str, pickups: tuple[str, ...]) -> tuple[list[int], int]:
+    """The keys a place is filed under, and the bits of what it takes."""
+    return filing.numbers(store, pickups), filing.taking(pickups)

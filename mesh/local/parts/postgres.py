@@ -29,7 +29,7 @@ INSTALLED = Path("/usr/lib/postgresql")
 SYSTEM_USERS = ("postgres", "nobody")
 SETTINGS = {
     # One machine, small data: few connections' worth of memory, commits that reach the disk.
-    "shared_buffers": "64MB",
+    "shared_buffers": "256MB",
     "max_connections": "150",
     "max_wal_size": "512MB",
     "wal_level": "minimal",

@@ -6,12 +6,14 @@ import csv
 import uuid
 from pathlib import Path
 
+import asyncpg
 import grpc
 import pytest
 from eco2.location.v1 import imported_place_pb2 as place_pb
 from eco2.location.v1 import location_service_pb2 as pb
 
 from mesh.local import sample_places
+from mesh.local.ephemeral import EphemeralParts
 from services.cli.place_import import PlaceImport, Report
 from services.location.place import KECO
 from services.location.sources.csv_records import UTF8
@@ -91,6 +93,71 @@ async def test_a_changed_place_is_found_by_what_it_is_now_and_a_removed_one_no_m
     assert await _names(location) == await _names(location, "glass") == set()
 
 
+async def test_a_place_that_moved_is_filed_where_it_is_now_alone(
+    parts: EphemeralParts, location: Service, tmp_path: Path
+) -> None:
+    shop = {"positnNm": "옮긴 가게", "clctItemCn": "캔\n유리병"}
+    with Report(tmp_path / "report.csv") as report:
+        for longitude in ("124.9", "124.90001", "125.3"):  # a metre aside, and far away
+            path = _file(
+                tmp_path / "a.csv", rows=1, positnPstnLat="33.4", positnPstnLot=longitude, **shop
+            )
+            counts = await _import(path, report).run(location.target)
+            answer = await location.stub.SearchNearby(
+                pb.SearchNearbyRequest(
+                    latitude=33.4,
+                    longitude=float(longitude),
+                    radius_m=100,
+                    pickup_categories=["can", "glass"],
+                )
+            )
+            assert [place.name for place in answer.places] == ["옮긴 가게"]
+            assert answer.places[0].distance_km == 0
+    assert counts.updated == 1
+    connection = await asyncpg.connect(parts.postgres_url())
+    try:
+        filed = await connection.fetchval("SELECT count(*) FROM location.filed_places")
+        keys = await connection.fetchval("SELECT sum(cardinality(keys)) FROM location.places")
+    finally:
+        await connection.close()
+    assert filed == keys
+
+
+def _places(*lines: tuple[int, str]) -> list[place_pb.ImportedPlace]:
+    """Places on so many lines under such keys."""
+    return [
+        place_pb.ImportedPlace(
+            source_pk=key,
+            line=line,
+            name="어디",
+            latitude=37.5,
+            longitude=127.0,
+            store_category="general",
+            pickup_categories=["general"],
+        )
+        for line, key in lines
+    ]
+
+
+async def test_a_batch_may_be_sent_again_and_of_one_key_the_first_place_counts(
+    location: Service,
+) -> None:
+    import_id = str(uuid.uuid4())
+    told = []
+    for batch in (
+        _places((2, "k1"), (3, "k2")),
+        _places((2, "k1"), (3, "k2")),
+        _places((4, "k3"), (5, "k1"), (6, "k4"), (7, "k4")),
+    ):
+        answer = await location.stub.StagePlaces(
+            pb.StagePlacesRequest(import_id=import_id, source=KECO, places=batch)
+        )
+        told.append([(each.line, each.first_line) for each in answer.repeated_keys])
+    assert told == [[], [], [(5, 2), (7, 6)]]
+    discarded = await location.stub.DiscardImport(pb.DiscardImportRequest(import_id=import_id))
+    assert discarded.discarded == 4
+
+
 async def test_repeated_keys_are_reported_with_the_line_that_counts(
     location: Service, tmp_path: Path
 ) -> None:
@@ -108,17 +175,8 @@ async def test_repeated_keys_are_reported_with_the_line_that_counts(
 
 async def test_a_commit_of_fewer_places_than_were_sent_is_refused(location: Service) -> None:
     import_id = str(uuid.uuid4())
-    place = place_pb.ImportedPlace(
-        source_pk="x1",
-        line=2,
-        name="어디",
-        latitude=37.5,
-        longitude=127.0,
-        store_category="general",
-        pickup_categories=["general"],
-    )
     await location.stub.StagePlaces(
-        pb.StagePlacesRequest(import_id=import_id, source=KECO, places=[place])
+        pb.StagePlacesRequest(import_id=import_id, source=KECO, places=_places((2, "x1")))
     )
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await location.stub.CommitImport(

@@ -64,7 +64,7 @@ def test_what_is_no_category_is_not_looked_for() -> None:
 
 
 def test_neighbours_have_neighbouring_cells() -> None:
-    here, there, away = Point(37.5665, 126.978), Point(37.5666, 126.9781), Point(35.1, 129.0)
-    assert abs(cell(here) - cell(there)) <= 3
-    assert abs(cell(here) - cell(away)) > 1000
-    assert 0 <= cell(Point(32.0, 123.0)) <= cell(Point(40.0, 133.0)) < math.pow(2, 24)
+    here, there, away = cell(37.5665, 126.978), cell(37.5666, 126.9781), cell(35.1, 129.0)
+    assert abs(here - there) <= 3
+    assert abs(here - away) > 1000
+    assert 0 <= cell(32.0, 123.0) <= cell(40.0, 133.0) < math.pow(2, 24)

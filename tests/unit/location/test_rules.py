@@ -152,6 +152,21 @@ def test_letters_of_what_is_typed_begin_letters_of_what_is_meant() -> None:
         assert whole.startswith(wording.letters(typed))
 
 
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("성수동 리필샵", "tjdtnehd flvlftiq"),
+        ("흙 닭갈비 의원", "gmfr ekfrrkfql dmldnjs"),
+        ("까치 ㄲㅏ", "rrkcl rrk"),
+        ("휴계 휴게", "gbrp gbrp"),  # spelt either way
+        ("Zero-Waste 1호", "zero waste 1gh"),
+    ],
+)
+def test_letters_are_the_keys_that_type_them(text: str, keys: str) -> None:
+    assert wording.letters(text) == keys
+    assert wording.letters(keys) == keys  # typed with the keyboard in the other mode
+
+
 @given(st.text(max_size=100))
 def test_letters_hold_no_sign_of_a_pattern(text: str) -> None:
     assert not set("%_\\") & set(wording.letters(text))
