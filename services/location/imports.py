@@ -35,7 +35,10 @@ COMMIT_SECONDS: Final = 280.0
 """Below the deadline of CommitImport, so that the database ends first."""
 
 _COMMIT_MEMORY: Final = "64MB"
-"""For sorting what is new and for the lists of the index of trigrams; beyond, they go to disk."""
+"""For sorting what is new and for the list of what goes into the index of trigrams. With 4 MB, the
+default, 50,000 places spill to disk and their trigrams take two fifths more time."""
+
+_MEMORY_SETTINGS: Final = ("work_mem", "maintenance_work_mem", "gin_pending_list_limit")
 
 _BATCH: Final = (
     "CREATE TEMPORARY TABLE batch (LIKE staged_places INCLUDING DEFAULTS) ON COMMIT DROP"
@@ -162,8 +165,9 @@ class ImportStore:
         async with self._pool.acquire() as connection, connection.transaction():
             limit = str(int(COMMIT_SECONDS * 1000))
             settings = {
-                "statement_timeout": limit, "lock_timeout": limit, "work_mem": _COMMIT_MEMORY,
-            }  # fmt: skip
+                **dict.fromkeys(("statement_timeout", "lock_timeout"), limit),
+                **dict.fromkeys(_MEMORY_SETTINGS, _COMMIT_MEMORY),
+            }
             for name, value in settings.items():
                 await connection.execute("SELECT set_config($1, $2, true)", name, value)
 
@@ -181,6 +185,8 @@ class ImportStore:
             removed = await counted(_REMOVE) if remove_missing else 0
             updated = await counted(_UPDATE)
             inserted = await counted(_INSERT)
+            if updated or inserted:
+                await connection.execute("SELECT sort_in_letters()", timeout=COMMIT_SECONDS)
             await connection.execute(_CLEAR, import_id, timeout=COMMIT_SECONDS)
         return Outcome(inserted, updated, staged - inserted - updated, removed)
 

@@ -29,6 +29,7 @@ INSTALLED = Path("/usr/lib/postgresql")
 SYSTEM_USERS = ("postgres", "nobody")
 SETTINGS = {
     # One machine, small data: few connections' worth of memory, commits that reach the disk.
+    # Buffers are taken up as data fill them; 100,000 places have 150 MB with their indices.
     "shared_buffers": "256MB",
     "max_connections": "150",
     "max_wal_size": "512MB",
