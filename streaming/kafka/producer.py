@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +36,15 @@ SEND_TIMEOUT_SECONDS: Final = 5.0
 
 START_TIMEOUT_SECONDS: Final = 15.0
 CLOSE_TIMEOUT_SECONDS: Final = 5.0
+ABANDON_SECONDS: Final = 1.0
+"""Longest that each part of a client which did not close within that takes to be torn down."""
+
 RECONNECT_MAX_SECONDS: Final = 2.0
+
+STUCK_SECONDS: Final = 12.0
+"""A client that was given sends for so long and has acknowledged none gets a successor, as soon as
+one has found the brokers. It is more than a request may take (connection.py), after which a sound
+client looks for the brokers by itself."""
 
 _ABOUT_THE_RECORD: Final = (
     kafka_errors.MessageSizeTooLargeError,
@@ -86,8 +95,10 @@ class Producer:
         self._gathering: asyncio.Event | None = None
         self._client: AIOKafkaProducer | None = None
         self._connected = asyncio.Event()
-        self._broken = asyncio.Event()
+        self._successor_wanted = asyncio.Event()
+        self._unanswered_since: float | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begin connecting in the background; returns at once, with or without a broker."""
@@ -102,9 +113,9 @@ class Producer:
             with contextlib.suppress(asyncio.CancelledError):
                 await keeper
         self._connected.clear()
-        client, self._client = self._client, None
-        if client is not None:
-            await _close(client)
+        self._retire()
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     async def check(self) -> None:
         """Readiness: raise :class:`DeliveryError` while there is no connection."""
@@ -158,7 +169,7 @@ class Producer:
     ) -> None:
         """Send bytes as they are, as :meth:`send` does (retries, dead letters, replays)."""
         budget = self._send_timeout if timeout_seconds is None else timeout_seconds
-        client: AIOKafkaProducer = None
+        client: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(budget):
                 if not self._connected.is_set():
@@ -167,6 +178,10 @@ class Producer:
                     await self._connected.wait()
                 await self._turn()
                 client = self._client
+                if client is None:
+                    raise DeliveryError("the producer was stopped")
+                if self._unanswered_since is None:
+                    self._unanswered_since = time.monotonic()
                 acknowledged = await client.send(
                     topic_name,
                     # a tombstone needs a key, an empty value does not
@@ -175,7 +190,9 @@ class Producer:
                     headers=h.encode(headers),
                 )
                 await acknowledged
+                self._unanswered_since = None
         except TimeoutError as error:
+            self._suspect(client)
             raise DeliveryError(
                 f"no acknowledgement for {topic_name} within {budget:g} s"
             ) from error
@@ -202,12 +219,39 @@ class Producer:
         if gathering is not None:
             gathering.set()
 
+    def _suspect(self, client: AIOKafkaProducer | None) -> None:
+        """A send was given up: find a successor for a client that has answered none lately."""
+        since = self._unanswered_since
+        if client is self._client and since and time.monotonic() - since > STUCK_SECONDS:
+            self._successor_wanted.set()
+
     def _replace(self, client: AIOKafkaProducer) -> None:
+        """Give a client no more to send, and find a successor."""
         if client is self._client:
             self._connected.clear()
-            self._broken.set()
+            self._successor_wanted.set()
+
+    def _retire(self) -> None:
+        """Close the client beside what goes on; sends under way through it may still succeed."""
+        client, self._client = self._client, None
+        if client is not None:
+            closing = asyncio.create_task(_close(client), name="kafka-producer-closing")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def _keep_connected(self) -> None:
+        while True:
+            client = await self._connect()
+            self._retire()
+            self._client = client
+            self._unanswered_since = None
+            self._successor_wanted.clear()
+            self._connected.set()
+            await self._successor_wanted.wait()
+            log.warning("the Kafka producer is replaced: it can't send any more")
+
+    async def _connect(self) -> AIOKafkaProducer:
+        """A client that has found the brokers."""
         pause = 0.1
         while True:
             client = AIOKafkaProducer(**self._options)
@@ -226,14 +270,7 @@ class Producer:
             except asyncio.CancelledError:
                 await _close(client)
                 raise
-            pause = 0.1
-            self._client = client
-            self._broken.clear()
-            self._connected.set()
-            await self._broken.wait()
-            log.warning("the Kafka producer is replaced after a fatal error")
-            self._client = None
-            await _close(client)
+            return client
 
 
 async def shared_producer(context: ProcessContext) -> Producer:
@@ -248,14 +285,15 @@ async def shared_producer(context: ProcessContext) -> Producer:
 
 
 async def _close(client: AIOKafkaProducer) -> None:
-    """Stop a client without waiting for ever for a broker that is away."""
+    """Stop a client without waiting for ever for a broker that is away, or for itself."""
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
             await client.stop()
     except (kafka_errors.KafkaError, TimeoutError) as error:
         log.warning("the Kafka producer did not close cleanly", error=type(error).__name__)
-        # stop() was cut off while flushing: end what it would have ended next
-        with contextlib.suppress(Exception):
-            await client._sender.close()
-        with contextlib.suppress(Exception):
-            await client.client.close()
+        # stop() was cut off while flushing: end what it would have ended next. Requests that wait
+        # for an answer hold the sender up; they end with their connections.
+        for end in (client.client.close, client._sender.close):
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(ABANDON_SECONDS):
+                    await end()
