@@ -126,7 +126,7 @@ async def test_replicas_hear_of_keys_within_seconds(rotating: Replicas) -> None:
         async def changed() -> bool:
             return await ring.states() != known
 
-        await until(changed, within_seconds=3)
+        await until(changed)
     finally:
         following.cancel()
 

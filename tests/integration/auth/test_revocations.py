@@ -160,4 +160,4 @@ async def test_a_logout_without_the_database_is_told_from_its_token(
     async def ended() -> bool:
         return not (await client.auth.ListSessions(request)).sessions
 
-    await until(ended, within_seconds=5)
+    await until(ended)

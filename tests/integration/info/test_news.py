@@ -359,7 +359,7 @@ async def test_redis_may_go_and_come_back(info: Info, parts: EphemeralParts) -> 
 
     os.kill(pid, signal.SIGSTOP)  # hangs, which is worse than refusing
     try:
-        page = await asyncio.wait_for(info.news(), 2.0)
+        page = await asyncio.wait_for(info.news(), 10)
         assert len(page.articles) == 10
         assert page.meta.total_cached == 0
         assert await info.upsert([collected(1)]) == (1, 0)

@@ -70,9 +70,12 @@ async def test_what_a_frozen_worker_paid_for_is_kept_for_its_successor(line: Lin
     assert third.checkpoint == b"paid"
 
 
-async def test_a_lease_is_kept_as_long_as_it_is_renewed_and_its_loss_is_told(line: Line) -> None:
+async def test_a_lease_is_kept_as_long_as_it_is_renewed_and_its_loss_is_told(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.progress.turn.KEEP_SECONDS", 0.1)
     job_id = str(uuid.uuid4())
-    holder, other = turns(line, "a", 1.5), turns(line, "b", 1.5)
+    holder, other = turns(line, "a", 2.0), turns(line, "b", 2.0)
     keeping = asyncio.create_task(holder.keep())
     mine = await begun(holder, place(job_id))
     lost = asyncio.Event()
@@ -82,7 +85,7 @@ async def test_a_lease_is_kept_as_long_as_it_is_renewed_and_its_loss_is_told(lin
         assert isinstance(await other.begin(place(job_id)), Held)
     await line.redis.delete(keys.lease(job_id, "vision"))
     await begun(other, place(job_id))
-    await asyncio.wait_for(lost.wait(), 5.0)
+    await asyncio.wait_for(lost.wait(), 20.0)
     keeping.cancel()
 
 

@@ -37,12 +37,12 @@ class Broker:
     def __init__(self) -> None:
         self.away = False
         self.refused: set[str] = set()
-        self.pause = 0.0
+        self.ready = asyncio.Event()
+        self.ready.set()
         self.taken: dict[str, list[bytes]] = defaultdict(list)
 
     async def send(self, message: Message, timeout_seconds: float) -> None:
-        if self.pause:
-            await asyncio.sleep(self.pause)
+        await self.ready.wait()
         if self.away or message.topic in self.refused:
             raise ConnectionError("away")
         self.taken[message.key].append(message.payload)
@@ -186,14 +186,18 @@ async def test_the_relay_sends_for_a_process_that_died_after_its_commit(domain: 
     assert domain.broker.taken == {"a": [b"1"]}
 
 
-async def test_a_later_message_waits_for_an_earlier_one_of_its_key(domain: Domain) -> None:
+async def test_a_later_message_waits_for_an_earlier_one_of_its_key(
+    domain: Domain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "CLAIM_SECONDS", 60.0)
     outbox, other = await domain.process(), await domain.process()
-    domain.broker.pause = 0.2
+    domain.broker.ready.clear()
     async with outbox._pool.acquire() as connection, connection.transaction():
         first = await outbox.add(connection, numbered("a", 1))
     sending = asyncio.create_task(outbox.publish(first))
     async with domain.relaying():
         assert not await say(other, *numbered("a", 2))
+        domain.broker.ready.set()
         await sending
         await until(domain.drained)
     assert domain.broker.taken == {"a": [b"1", b"2"]}
@@ -231,10 +235,12 @@ async def test_a_slow_broker_keeps_the_caller_waiting_for_a_moment_only(
     domain: Domain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_module, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(outbox_module, "CLAIM_SECONDS", 60.0)
     outbox = await domain.process()
-    domain.broker.pause = 0.3
-    async with asyncio.timeout(0.25):
-        assert not await say(outbox, *numbered("a", 1))
+    domain.broker.ready.clear()
+    assert not await say(outbox, *numbered("a", 1))
+    assert not domain.broker.taken
+    domain.broker.ready.set()
     await outbox.close()
     assert domain.broker.taken == {"a": [b"1"]}
     await until(domain.drained)

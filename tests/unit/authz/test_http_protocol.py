@@ -166,7 +166,7 @@ async def test_draining_answers_what_was_asked_and_closes_the_rest() -> None:
     answer = await reader.read()
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b"connection: close" in answer
-    await asyncio.wait_for(draining, 1)
+    await asyncio.wait_for(draining, 10)
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
     for each in (writer, idle_writer):

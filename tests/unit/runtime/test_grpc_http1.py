@@ -228,7 +228,7 @@ async def test_draining_answers_what_was_asked_and_refuses_connections() -> None
     info.proceed.set()
     response, headers = response_of(await reader.read())
     assert (response.next_cursor, headers["connection"]) == (f"slow {USER}", "close")
-    await asyncio.wait_for(draining, 1)
+    await asyncio.wait_for(draining, 10)
     for each in (writer, idle_writer):
         each.close()
 
