@@ -144,7 +144,7 @@ def test_doctor_finds_nothing_wrong_with_a_running_stack(terminal: Terminal) -> 
 def test_a_killed_server_comes_back(terminal: Terminal) -> None:
     before = {part["name"]: part["pid"] for part in terminal.status()["parts"]}
     psutil.Process(before["servers"]).kill()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + UP_SECONDS
     while not (now := terminal.status())["up"] or not _restarted(now, "servers"):
         assert time.monotonic() < deadline, now
     assert {part["name"] for part in now["parts"] if part["restarts"]} == {"servers"}
