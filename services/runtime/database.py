@@ -17,6 +17,15 @@ STATEMENT_MS = 5_000
 """Longest a statement may run; far above what any query here needs, below a caller's patience."""
 LOCK_MS = 2_000
 
+KEEPALIVE = {
+    "tcp_keepalives_idle": "6",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+}
+"""Seconds of silence after which PostgreSQL asks whether a client is still there, seconds between
+questions, and how many may stay unanswered. A process that dies takes its connections along at
+once, and with them its locks; those of a machine that vanishes would stay for two hours."""
+
 
 def affected(status: str) -> int:
     """Rows that a command changed, of its status as PostgreSQL sends it: ``DELETE 3``."""
@@ -48,6 +57,7 @@ async def connect_pool(settings: RuntimeSettings, domain: str) -> asyncpg.Pool:
             "idle_in_transaction_session_timeout": "10000",
             "timezone": "UTC",
             "jit": "off",
+            **KEEPALIVE,
         },
     )
 

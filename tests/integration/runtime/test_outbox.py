@@ -231,6 +231,25 @@ async def test_another_replica_relays_when_the_leader_dies(domain: Domain) -> No
     assert domain.broker.taken == {"a": [b"1"]}
 
 
+async def test_the_relay_goes_on_when_its_connection_was_cut(domain: Domain) -> None:
+    outbox = await domain.process()
+    async with domain.relaying():
+        await until(lambda: _leading(domain))
+        connection = await asyncpg.connect(domain.url)
+        cut = await connection.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE granted "
+            "AND locktype = 'advisory' AND (classid::bigint << 32) | objid::bigint = $1",
+            lock_key(f"{domain.name}.outbox"),
+        )
+        await connection.close()
+        assert cut == 1
+        domain.broker.away = True
+        await say(outbox, *numbered("a", 1))
+        domain.broker.away = False
+        await until(domain.drained)
+    assert domain.broker.taken == {"a": [b"1"]}
+
+
 async def test_a_slow_broker_keeps_the_caller_waiting_for_a_moment_only(
     domain: Domain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
