@@ -26,7 +26,7 @@ async def eco2(world: World, *words: str) -> tuple[int, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, errors = await asyncio.wait_for(child.communicate(), 30)
+    out, errors = await asyncio.wait_for(child.communicate(), 90)
     assert child.returncode is not None
     return child.returncode, out.decode(), errors.decode()
 
