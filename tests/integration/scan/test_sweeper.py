@@ -61,7 +61,7 @@ class Desk:
 
 def desk(backend: Backend, producer: Producer, redis: Redis, **changes: float) -> Desk:
     settings = ScanSettings().model_copy(
-        update={"announce_seconds": 0.3, "resend_after_seconds": 0.0, **changes}
+        update={"announce_seconds": 10.0, "resend_after_seconds": 0.0, **changes}
     )
     outbox = Outbox("scan", backend.scan_db, outbox_sender(producer))
     store, publisher = JobStore(backend.scan_db, outbox), ProgressPublisher(redis)
@@ -133,7 +133,7 @@ async def test_kafka_down_at_submit_the_sweeper_sends_later(
     backend: Backend, parts: EphemeralParts, producer: Producer, dead_producer: Producer
 ) -> None:
     job = submission()
-    away = desk(backend, dead_producer, backend.context.redis())
+    away = desk(backend, dead_producer, backend.context.redis(), announce_seconds=0.3)
     await away.store.accept(job)
     await away.dispatcher.announce(job)  # returns within its budget, and does not raise
     await away.dispatcher.flush()
@@ -152,7 +152,13 @@ async def test_kafka_down_at_submit_the_sweeper_sends_later(
 async def test_only_the_first_submissions_wait_for_a_broker_that_is_away(
     backend: Backend, dead_producer: Producer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = desk(backend, dead_producer, backend.context.redis(), broker_pause_seconds=60.0)
+    away = desk(
+        backend,
+        dead_producer,
+        backend.context.redis(),
+        announce_seconds=0.3,
+        broker_pause_seconds=60.0,
+    )
     jobs = [submission() for _ in range(7)]
     waited = []
 
