@@ -164,6 +164,12 @@ class Process:
         async def watched() -> None:
             try:
                 await item.run()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # by something it waited for that had been cancelled itself
+                log.exception("background work was cancelled by nobody", work=item.name)
             except Exception:
                 log.exception("background work failed", work=item.name)
             else:

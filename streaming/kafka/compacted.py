@@ -20,6 +20,7 @@ from aiokafka import errors as kafka_errors
 from aiokafka.structs import TopicPartition
 
 from services.runtime import logs
+from streaming.kafka.closing import close
 from streaming.kafka.connection import Connection
 from streaming.kafka.topics import Topic
 
@@ -43,6 +44,8 @@ FETCH_WAIT_MS: Final = 500
 POLL_MS: Final = 250
 BATCH_RECORDS: Final = 1_000
 """Records taken at once, in which the event loop does nothing else: some 5 ms for revocations."""
+
+CLOSE_SECONDS: Final = 2.0
 
 STUCK_SECONDS: Final = 15.0
 """A client that has learned nothing for so long is replaced by a new one, which looks the brokers
@@ -117,8 +120,7 @@ class CompactedTopic:
                     raise TimeoutError("the brokers have said nothing for a while")
         finally:
             with contextlib.suppress(kafka_errors.KafkaError, TimeoutError):
-                async with asyncio.timeout(2.0):
-                    await consumer.stop()
+                await close(consumer, within_seconds=CLOSE_SECONDS)
 
     async def _note_completeness(self, consumer: AIOKafkaConsumer) -> float:
         """Tell up to when everything is known; the monotonic time, -inf when that is unknown."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -22,6 +22,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 
 from streaming.kafka import headers as h
+from streaming.kafka.closing import close
 from streaming.kafka.connection import Connection
 from streaming.kafka.retry import Death
 from streaming.kafka.topics import ARCHIVE, CATALOGUE, Topic
@@ -29,6 +30,7 @@ from streaming.kafka.topics import ARCHIVE, CATALOGUE, Topic
 GROUP: Final = "eco2.dlq"
 """Consumer group whose offsets mark what was replayed or archived."""
 
+CLOSE_SECONDS: Final = 5.0
 READ_TIMEOUT_SECONDS: Final = 15.0
 """Longest silence of a broker that still has records to give."""
 
@@ -237,7 +239,8 @@ async def open_queues(connection: Connection | str, names: Iterable[str]) -> Asy
     except (kafka_errors.KafkaError, OSError, TimeoutError) as error:
         raise BrokersAwayError(str(error) or type(error).__name__) from error
     finally:
-        await consumer.stop()
+        with suppress(kafka_errors.KafkaError, TimeoutError):
+            await close(consumer, within_seconds=CLOSE_SECONDS)
 
 
 async def _partitions_of(

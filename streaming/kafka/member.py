@@ -31,6 +31,7 @@ from aiokafka.structs import TopicPartition
 from services.runtime import logs
 from streaming.kafka import headers as h
 from streaming.kafka import metrics
+from streaming.kafka.closing import close
 from streaming.kafka.connection import Connection
 from streaming.kafka.dispatch import Dispatcher
 from streaming.kafka.ledger import Ledger, Place
@@ -147,8 +148,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # the library sh
         self.ledger.revoke()
         self._consumer = None
         try:
-            async with asyncio.timeout(5.0):
-                await consumer.stop()
+            await close(consumer, within_seconds=5.0)
         except (kafka_errors.KafkaError, TimeoutError) as error:
             log.warning("leaving the group failed", group=self.group_id, error=repr(error))
 

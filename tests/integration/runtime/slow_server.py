@@ -33,12 +33,18 @@ class SlowProgress(grpc_pb.ProgressServiceServicer):
         yield pb.WatchJobResponse()
 
 
-async def build(context: ProcessContext, *, broken: bool, deaf: bool) -> Component:
-    """The component; its background work fails at once (`broken`) or ignores its end (`deaf`)."""
+async def build(context: ProcessContext, *, broken: bool, astray: bool, deaf: bool) -> Component:
+    """The component; its background work fails at once (`broken`), is cancelled by what it waits
+    for (`astray`) or ignores its end (`deaf`).
+    """
 
     async def work() -> None:
         if broken:
             raise RuntimeError("background work is broken")
+        if astray:
+            lost = asyncio.get_running_loop().create_future()
+            lost.cancel()
+            await lost
         while True:
             try:
                 await asyncio.Event().wait()
@@ -59,5 +65,6 @@ async def build(context: ProcessContext, *, broken: bool, deaf: bool) -> Compone
 
 
 if __name__ == "__main__":
-    builder = partial(build, broken="broken" in sys.argv, deaf="deaf" in sys.argv)
+    broken, astray, deaf = (mode in sys.argv for mode in ("broken", "astray", "deaf"))
+    builder = partial(build, broken=broken, astray=astray, deaf=deaf)
     sys.exit(run("slow", [builder], RuntimeSettings(), "metrics_serve"))

@@ -126,6 +126,15 @@ async def test_broken_background_work_ends_the_process(ports: dict[str, str]) ->
         assert b"background work is broken" in errors
 
 
+async def test_background_work_that_nobody_cancelled_does_not_end_unnoticed(
+    ports: dict[str, str],
+) -> None:
+    async with slow_server(ports, "astray") as process:
+        _, errors = await asyncio.wait_for(process.communicate(), 20)
+        assert process.returncode == 1
+        assert b"cancelled by nobody" in errors
+
+
 async def test_background_work_that_ignores_its_end_does_not_hold_the_process(
     ports: dict[str, str],
 ) -> None:
