@@ -25,7 +25,7 @@ from edge.envoy.clusters import AUTHZ, AUTHZ_GRPC
 from edge.envoy.routes import BUFFER, CORS, EXT_AUTHZ, LUA, TRANSCODER
 from edge.envoy.settings import EdgeSettings
 from edge.envoy.signing import signing_filter
-from services.runtime.routes import DESCRIPTOR, RouteTable
+from services.runtime.routes import RouteTable
 
 Json = dict[str, Any]
 
@@ -74,7 +74,7 @@ def http_filters(settings: EdgeSettings, table: RouteTable) -> list[Json]:
         _filter(BUFFER, "buffer.v3.Buffer", max_request_bytes=settings.edge_max_body_bytes),
         ext_authz(settings),
         lua(),
-        transcoder(table),
+        transcoder(table, settings.edge_descriptor),
         signing_filter(settings),
         _filter("envoy.filters.http.router", "router.v3.Router", suppress_envoy_headers=True),
     ]
@@ -162,7 +162,7 @@ def script(name: str) -> str:
     return (_HERE / f"{name}.lua").read_text()
 
 
-def transcoder(table: RouteTable, descriptor: Path = DESCRIPTOR) -> Json:
+def transcoder(table: RouteTable, descriptor: Path) -> Json:
     """JSON ↔ gRPC by the google.api.http rules of the descriptor set."""
     services = sorted({r.service for r in table.routes if r.path is not None})
     return _filter(

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from services.runtime.objectstore import ObjectStoreSettings
+from services.runtime.routes import DESCRIPTOR
 
 TLS_FOLDER: Final = Path(__file__).resolve().parents[2] / ".eco2" / "tls"
 
@@ -26,6 +27,9 @@ class EdgeSettings(ObjectStoreSettings):
 
     edge_tls_key: Path = TLS_FOLDER / "key.pem"
     """PEM key of the https listener."""
+
+    edge_descriptor: Path = DESCRIPTOR
+    """The compiled descriptors, where Envoy reads them: another place in a container of its own."""
 
     edge_trusted_proxies: int = Field(default=0, ge=0)
     """Proxies in front of the edge whose X-Forwarded-For entries are believed."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from edge.envoy import build
+from edge.envoy.settings import EdgeSettings
 from mesh.local.layout import GROUPS, Group, ours, own_origins
 from mesh.local.parts import kafka
 from mesh.local.paths import REPOSITORY, Paths
@@ -102,6 +106,26 @@ def test_every_infrastructure_part_listens_on_its_port(services: dict[str, Any])
     assert settings["CLUSTER_ID"] == kafka.CLUSTER_ID
     s3 = services["s3proxy"]["environment"]["S3PROXY_ENDPOINT"]
     assert s3.endswith(f":{DEFAULT_PORTS['s3']}")
+
+
+def test_envoy_is_given_every_file_it_reads(services: dict[str, Any]) -> None:
+    """Its image has nothing of this repository."""
+    (script,) = services["prepare"]["command"]
+    (descriptor,) = re.findall(r"ECO2_EDGE_DESCRIPTOR=(\S+)", script)
+    config = build.build(EdgeSettings(edge_https=False, edge_descriptor=Path(descriptor)))
+    assert str(REPOSITORY) not in json.dumps(config)
+    (folder,) = [volume.split(":")[1] for volume in services["envoy"]["volumes"]]
+    given = services["prepare"]["environment"]
+    for file in (descriptor, given["ECO2_EDGE_TLS_CERTIFICATE"], given["ECO2_EDGE_TLS_KEY"]):
+        assert str(Path(file).parent) == folder
+
+
+def test_what_is_waited_for_in_the_end_says_when_it_is_ready(services: dict[str, Any]) -> None:
+    """`up --wait` takes a container without a health check for ready as soon as it runs."""
+    awaited = {other for each in services.values() for other in each.get("depends_on", ())}
+    last = set(services) - awaited
+    assert last == {"envoy", "authz", "progress", "workers"}
+    assert all("healthcheck" in services[name] for name in last)
 
 
 def test_only_the_edge_and_the_s3_api_are_published(services: dict[str, Any]) -> None:
