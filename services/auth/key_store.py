@@ -11,6 +11,7 @@ import asyncpg
 
 from services.auth.rotation import Due, KeyState, State, Step
 from services.runtime.leadership import lock_key
+from services.runtime.pool import Pool
 
 ROTATION_LOCK = lock_key("auth.key-rotation")
 
@@ -26,7 +27,7 @@ class StoredKey:
 class KeyStore:
     """Reads and writes ``signing_keys``."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def keys(self) -> list[StoredKey]:
@@ -87,7 +88,7 @@ class Rotating:
             await self._connection.execute("DELETE FROM signing_keys WHERE kid = $1", due.kid)
 
 
-async def _keys(connection: asyncpg.Connection | asyncpg.Pool) -> list[StoredKey]:
+async def _keys(connection: asyncpg.Connection | Pool) -> list[StoredKey]:
     rows = await connection.fetch(
         "SELECT kid, private_pem, state, created_at, retired_at FROM signing_keys "
         "ORDER BY array_position(ARRAY['active', 'next', 'retired'], state), created_at"

@@ -14,6 +14,7 @@ from services.auth.revocation import Revocation
 from services.auth.sessions import Family, Pair, Superseded
 from services.auth.visitor import Visitor
 from services.runtime.outbox import Entry, Message, Outbox
+from services.runtime.pool import Pool
 
 _FAMILY: Final = (
     "id, user_id, provider, refresh_jti, access_jti, kid, issued_at, access_expires_at, "
@@ -63,7 +64,7 @@ class Ended:
 class SessionStore:
     """Sessions through the domain's pool."""
 
-    def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox) -> None:
         self._pool = pool
         self._outbox = outbox
 

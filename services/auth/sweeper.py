@@ -15,6 +15,7 @@ from services.auth.settings import AuthSettings
 from services.runtime import logs
 from services.runtime.database import affected
 from services.runtime.leadership import lead
+from services.runtime.pool import Pool
 
 log = logs.get(__name__)
 
@@ -35,7 +36,7 @@ _QUERIES: Final = {
 class Sweeper:
     """One pass an hour, in the one process that leads."""
 
-    def __init__(self, pool: asyncpg.Pool, settings: AuthSettings) -> None:
+    def __init__(self, pool: Pool, settings: AuthSettings) -> None:
         self._pool = pool
         self._kept = {
             "sessions": timedelta(days=settings.ended_session_days),

@@ -19,6 +19,7 @@ from services.character.store import CatalogueStore
 from services.runtime import logs
 from services.runtime.leadership import lead
 from services.runtime.outbox import Entry
+from services.runtime.pool import Pool
 
 log = logs.get(__name__)
 
@@ -34,7 +35,7 @@ class Keeper:
         self,
         live: LiveCatalogue,
         store: CatalogueStore,
-        pool: asyncpg.Pool,
+        pool: Pool,
         publish: Callable[[Sequence[Entry]], Awaitable[object]],
         *,
         wait_seconds: float,

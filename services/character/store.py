@@ -11,6 +11,7 @@ import asyncpg
 from services.character.catalogue import Character
 from services.character.changes import Change, Stated, difference
 from services.runtime.outbox import Entry, Message, Outbox
+from services.runtime.pool import Pool
 from streaming.kafka.topics import CHARACTER_CATALOGUE
 
 _STATED: Final = """
@@ -43,7 +44,7 @@ class Synced:
 class CatalogueStore:
     """Reads and writes the catalogue through the domain's pool."""
 
-    def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox) -> None:
         self._pool = pool
         self._outbox = outbox
 
@@ -83,7 +84,7 @@ class CatalogueStore:
             return await self._outbox.add(connection, list(map(_news, again)))
 
 
-async def _stated(database: asyncpg.Pool | asyncpg.Connection) -> list[Stated]:
+async def _stated(database: Pool | asyncpg.Connection) -> list[Stated]:
     return [
         Stated(
             Character(

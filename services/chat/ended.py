@@ -15,6 +15,7 @@ from typing import Any, Final
 import asyncpg
 
 from services.runtime import logs
+from services.runtime.pool import Pool
 
 log = logs.get(__name__)
 
@@ -27,7 +28,7 @@ RECONNECT_SECONDS: Final = 1.0
 class EndedTurns:
     """Wakes those who wait. :meth:`run` must run beside it."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._waiting: dict[str, asyncio.Event] = {}
 

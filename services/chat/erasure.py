@@ -6,12 +6,12 @@ import uuid
 from itertools import islice
 from typing import Final
 
-import asyncpg
 from redis.asyncio import Redis
 
 from services.chat.store import cancel_turns, delete_chats
 from services.chat.translate import CANCELLED_MESSAGE
 from services.runtime.database import affected
+from services.runtime.pool import Pool
 from streaming.kafka.topics import CHAT_TURNS
 from streaming.progress.endings import Endings
 from streaming.progress.erasure import erase_jobs
@@ -26,7 +26,7 @@ JOBS: Final = 200
 class Erasure:
     """Removes everything the chat domain keeps of a user. Repeatable, also after a half."""
 
-    def __init__(self, pool: asyncpg.Pool, redis: Redis, endings: Endings) -> None:
+    def __init__(self, pool: Pool, redis: Redis, endings: Endings) -> None:
         self._pool = pool
         self._redis = redis
         self._endings = endings

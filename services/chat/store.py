@@ -12,6 +12,7 @@ from services.chat.state import Event, sources
 from services.chat.turn import Chat, StoredMessage
 from services.runtime.cursor import Cursor
 from services.runtime.database import affected
+from services.runtime.pool import Pool
 
 _CHAT: Final = "chat_id, title, preview, message_count, last_message_at, created_at"
 _VISIBLE: Final = "deleted_at IS NULL AND NOT hidden"
@@ -42,7 +43,7 @@ class After(NamedTuple):
 class ChatStore:
     """Chats through the domain's pool. Hidden and deleted ones do not exist here."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def create(self, user_id: uuid.UUID, title: str | None) -> Chat:

@@ -20,6 +20,7 @@ from services.runtime import idempotency, logs
 from services.runtime.errors import meaning_of
 from services.runtime.leadership import lead
 from services.runtime.outbox import Outbox
+from services.runtime.pool import Pool
 from streaming.progress.endings import Endings
 
 log = logs.get(__name__)
@@ -34,7 +35,7 @@ class Sweeper:
     """One pass at a time, in the one process that leads."""
 
     def __init__(
-        self, pool: asyncpg.Pool, outbox: Outbox, endings: Endings, settings: ChatSettings
+        self, pool: Pool, outbox: Outbox, endings: Endings, settings: ChatSettings
     ) -> None:
         self._pool = pool
         self._outbox = outbox

@@ -29,6 +29,7 @@ from services.chat.turn import (
 from services.runtime import idempotency
 from services.runtime.idempotency import Claim
 from services.runtime.outbox import Entry, Outbox
+from services.runtime.pool import Pool
 
 RECENT_INTENTS: Final = 3
 """How many intents of earlier turns a worker is told."""
@@ -105,7 +106,7 @@ class Key:
 class TurnStore:
     """Turns through the domain's pool, their records through its outbox."""
 
-    def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox) -> None:
         self._pool = pool
         self._outbox = outbox
 

@@ -18,12 +18,13 @@ from services.chat.rows import GET_LOCKED, TURN, lock_chat, turn_of
 from services.chat.state import Event, Status, sources
 from services.chat.turn import Input, Turn
 from services.runtime.outbox import Entry, Outbox
+from services.runtime.pool import Pool
 
 
 class Waits:
     """Waiting turns through the domain's pool, their records through its outbox."""
 
-    def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox) -> None:
         self._pool = pool
         self._outbox = outbox
 

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from services.runtime.cursor import Cursor
+from services.runtime.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class ImageRow:
 class UploadStore:
     """Reads and writes uploads through the domain's pool."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def create(self, upload: Upload, *, seconds: int) -> None:
@@ -221,7 +222,7 @@ async def claim_unused(
     return [row["key"] for row in rows]
 
 
-async def forget(database: asyncpg.Pool | asyncpg.Connection, keys: Sequence[str]) -> None:
+async def forget(database: Pool | asyncpg.Connection, keys: Sequence[str]) -> None:
     """Drop the records of objects that have been deleted."""
     await database.execute(
         "DELETE FROM uploads WHERE key = ANY($1::text[]) AND state = 'swept'", keys

@@ -19,6 +19,7 @@ from services.images.settings import ImagesSettings
 from services.runtime import logs
 from services.runtime.leadership import lead
 from services.runtime.objectstore import ObjectStore, ObjectStoreUnavailableError
+from services.runtime.pool import Pool
 
 log = logs.get(__name__)
 
@@ -31,7 +32,7 @@ LOCK = "images.sweeper"
 class Sweeper:
     """One pass at a time, in the one process that leads."""
 
-    def __init__(self, pool: asyncpg.Pool, objects: ObjectStore, settings: ImagesSettings) -> None:
+    def __init__(self, pool: Pool, objects: ObjectStore, settings: ImagesSettings) -> None:
         self._pool = pool
         self._objects = objects
         self._settings = settings

@@ -13,6 +13,7 @@ from eco2.info.v1 import news_pb2 as pb
 from services.info.article import Article, message_of
 from services.info.feed import ALL, Cursor, Feed
 from services.runtime.leadership import lock_key
+from services.runtime.pool import Pool
 
 _COLUMNS: Final = tuple(field.name for field in fields(Article) if field.name != "url_key")
 
@@ -90,7 +91,7 @@ class Stored:
 class NewsStore:
     """News through the domain's pool."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def page(self, feed: Feed, after: Cursor, limit: int) -> list[pb.Article]:

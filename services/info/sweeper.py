@@ -13,6 +13,7 @@ from services.info.settings import InfoSettings
 from services.info.warmer import Warmer
 from services.runtime import logs
 from services.runtime.leadership import lead
+from services.runtime.pool import Pool
 
 log = logs.get(__name__)
 
@@ -24,7 +25,7 @@ _SWEPT: Final = Counter("news_articles_swept_total", "Articles deleted for their
 class Sweeper:
     """Keeps the news of the last ``news_keep_days``."""
 
-    def __init__(self, pool: asyncpg.Pool, warmer: Warmer, settings: InfoSettings) -> None:
+    def __init__(self, pool: Pool, warmer: Warmer, settings: InfoSettings) -> None:
         self._pool = pool
         self._warmer = warmer
         self._settings = settings

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-import asyncpg
 from eco2.location.v1 import imported_place_pb2 as place_pb
 
 from services.location import entries, filing, geo, wording
 from services.location.opening import Hours
+from services.runtime.pool import Pool
 
 _COLUMNS: Final = (
     "source", "source_pk", "name", "road_address", "lot_address", "latitude", "longitude",
@@ -141,7 +141,7 @@ class IncompleteError(Exception):
 class ImportStore:
     """Stages and commits imports through the domain's pool."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def stage(

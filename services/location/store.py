@@ -12,6 +12,7 @@ import asyncpg
 
 from services.location import filing, geo
 from services.location.geo import Point
+from services.runtime.pool import Pool
 
 _SHOWN: Final = "id, latitude, longitude, hours, shown"
 """Columns of a place in a list."""
@@ -125,7 +126,7 @@ def by_distance(
 class PlaceStore:
     """Finds places through the domain's pool."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def nearest(

@@ -16,8 +16,9 @@ from services.runtime.ports import HOST, port
 from services.runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:  # imported where they are used: a process without a database saves 11 MiB
-    import asyncpg
     from redis.asyncio import Redis
+
+    from services.runtime.pool import Pool
 
 S = TypeVar("S", bound=RuntimeSettings)
 T = TypeVar("T")
@@ -103,11 +104,11 @@ class ProcessContext:
             self._closers.append((key, partial(close, made)))
         return made
 
-    async def pool(self, domain: str) -> asyncpg.Pool:
+    async def pool(self, domain: str) -> Pool:
         """Pool of a domain's role and schema."""
         from services.runtime import database
 
-        async def close(pool: asyncpg.Pool) -> None:
+        async def close(pool: Pool) -> None:
             try:
                 await asyncio.wait_for(pool.close(), 5.0)
             except TimeoutError:

@@ -8,11 +8,15 @@ process starts while PostgreSQL is away, and is simply not ready.
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 
+from services.runtime.pool import Pool
 from services.runtime.settings import RuntimeSettings
 
 CONNECT_SECONDS = 3.0
+CHECK_SECONDS = 2.0
 STATEMENT_MS = 5_000
 """Longest a statement may run; far above what any query here needs, below a caller's patience."""
 LOCK_MS = 2_000
@@ -37,9 +41,9 @@ def role_of(domain: str) -> str:
     return f"eco2_{domain}"
 
 
-async def connect_pool(settings: RuntimeSettings, domain: str) -> asyncpg.Pool:
+async def connect_pool(settings: RuntimeSettings, domain: str) -> Pool:
     """Open the pool of a domain; it makes connections when they are asked for."""
-    return await asyncpg.create_pool(
+    behind = await asyncpg.create_pool(
         settings.postgres_url,
         user=role_of(domain),
         password=settings.postgres_password.get_secret_value(),
@@ -60,6 +64,7 @@ async def connect_pool(settings: RuntimeSettings, domain: str) -> asyncpg.Pool:
             **KEEPALIVE,
         },
     )
+    return Pool(behind, settings.postgres_pool_max)
 
 
 async def _keep_session(connection: asyncpg.Connection) -> None:
@@ -71,6 +76,7 @@ async def _keep_session(connection: asyncpg.Connection) -> None:
     """
 
 
-async def check(pool: asyncpg.Pool) -> None:
+async def check(pool: Pool) -> None:
     """Raise unless the database answers."""
-    await pool.fetchval("SELECT 1", timeout=2.0)
+    async with asyncio.timeout(CHECK_SECONDS):
+        await pool.fetchval("SELECT 1")

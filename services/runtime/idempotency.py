@@ -17,6 +17,7 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
 from services.runtime import refusals
 from services.runtime.errors import DomainError
+from services.runtime.pool import Pool
 
 HEADER: Final = "x-idempotency-key"
 MAX_LENGTH: Final = 255
@@ -68,7 +69,7 @@ def same(claim: Claim, print_of_payload: bytes) -> uuid.UUID:
 
 
 async def first(
-    database: asyncpg.Pool | asyncpg.Connection, user_id: uuid.UUID, key: str, ttl: timedelta
+    database: Pool | asyncpg.Connection, user_id: uuid.UUID, key: str, ttl: timedelta
 ) -> Claim | None:
     """The submission that used this key within the last `ttl`."""
     row = await database.fetchrow(

@@ -15,6 +15,7 @@ from contextlib import suppress
 import asyncpg
 
 from services.runtime import logs
+from services.runtime.pool import Pool
 
 log = logs.get(__name__)
 
@@ -29,7 +30,7 @@ def lock_key(name: str) -> int:
 
 
 async def lead(
-    pool: asyncpg.Pool, name: str, tick: Tick, *, every_seconds: float, retry_seconds: float = 5.0
+    pool: Pool, name: str, tick: Tick, *, every_seconds: float, retry_seconds: float = 5.0
 ) -> None:
     """Run `tick` every `every_seconds` while this process leads; stand by otherwise. Never returns.
 

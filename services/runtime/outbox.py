@@ -24,6 +24,7 @@ import asyncpg
 from prometheus_client import Counter
 
 from services.runtime import logs
+from services.runtime.pool import Pool
 
 log = logs.get(__name__)
 
@@ -97,7 +98,7 @@ seconds."""
 class Outbox:
     """The outbox of the schema that `pool` works in; `name` is for logs, metrics and the lock."""
 
-    def __init__(self, name: str, pool: asyncpg.Pool, send: Send) -> None:
+    def __init__(self, name: str, pool: Pool, send: Send) -> None:
         self._name = name
         self._pool = pool
         self._send = send

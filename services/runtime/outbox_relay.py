@@ -25,6 +25,7 @@ from services.runtime.outbox import (
     key_of,
     send_in_order,
 )
+from services.runtime.pool import Pool
 
 log = logs.get(__name__)
 
@@ -64,7 +65,7 @@ SELECT count(*) AS pending,
 class Relay:
     """Relays the outbox of the schema that `pool` works in, in one of the processes that run it."""
 
-    def __init__(self, name: str, pool: asyncpg.Pool, send: Send) -> None:
+    def __init__(self, name: str, pool: Pool, send: Send) -> None:
         self._name = name
         self._pool = pool
         self._send = send

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Final
 
-import asyncpg
 from redis.asyncio import Redis
 
 from services.runtime.database import affected
+from services.runtime.pool import Pool
 from services.scan import document
 from services.scan.state import Event, sources
 from streaming.kafka.topics import SCAN_CORRECTED
@@ -37,7 +37,7 @@ _DELETE: Final = (
 class Erasure:
     """Removes everything the scan domain keeps of a user. Repeatable, also after a half."""
 
-    def __init__(self, pool: asyncpg.Pool, redis: Redis, endings: Endings) -> None:
+    def __init__(self, pool: Pool, redis: Redis, endings: Endings) -> None:
         self._pool = pool
         self._redis = redis
         self._endings = endings

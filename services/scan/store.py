@@ -14,6 +14,7 @@ from services.runtime import idempotency
 from services.runtime.cursor import Cursor
 from services.runtime.idempotency import Claim
 from services.runtime.outbox import Entry, Outbox
+from services.runtime.pool import Pool
 from services.scan.corrections import corrected
 from services.scan.job import Correction, Job, Submission, Summary
 from services.scan.state import Event, Status, sources
@@ -63,7 +64,7 @@ _JOB: Final = (
 class JobStore:
     """Jobs through the domain's pool; each method is one round trip where nothing is in the way."""
 
-    def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox) -> None:
         self._pool = pool
         self._outbox = outbox
 
@@ -191,7 +192,7 @@ class JobStore:
 
 
 async def mark_dispatched(
-    database: asyncpg.Pool | asyncpg.Connection, job_ids: Sequence[uuid.UUID]
+    database: Pool | asyncpg.Connection, job_ids: Sequence[uuid.UUID]
 ) -> None:
     """Note that Kafka has acknowledged the records of these jobs."""
     await database.execute(

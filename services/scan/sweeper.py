@@ -19,6 +19,7 @@ from prometheus_client import Counter
 from services.runtime import idempotency, logs
 from services.runtime.errors import meaning_of
 from services.runtime.leadership import lead
+from services.runtime.pool import Pool
 from services.scan import sweeps
 from services.scan.dispatch import Dispatcher
 from services.scan.job import Submission
@@ -41,7 +42,7 @@ class Sweeper:
     """One pass at a time, in the one process that leads."""
 
     def __init__(
-        self, pool: asyncpg.Pool, dispatcher: Dispatcher, endings: Endings, settings: ScanSettings
+        self, pool: Pool, dispatcher: Dispatcher, endings: Endings, settings: ScanSettings
     ) -> None:
         self._pool = pool
         self._dispatcher = dispatcher

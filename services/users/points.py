@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 
 from services.runtime.cursor import Cursor
+from services.runtime.pool import Pool
 from services.users.profile import point_entry_id
 
 _BOOK: Final = """
@@ -82,7 +83,7 @@ class Entry:
 class Ledger:
     """Points through the domain's pool."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def book(self, user_id: uuid.UUID, points: int, reason: str, reference: str) -> Booking:

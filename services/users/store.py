@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 
 from services.runtime.outbox import Entry, Outbox
+from services.runtime.pool import Pool
 from services.users import events
 from services.users.points import Earned, book_many
 
@@ -82,7 +83,7 @@ class GrantCount:
 class UserStore:
     """Reads and writes the schema ``users``."""
 
-    def __init__(self, pool: asyncpg.Pool, outbox: Outbox) -> None:
+    def __init__(self, pool: Pool, outbox: Outbox) -> None:
         self._pool = pool
         self._outbox = outbox
 
