@@ -23,7 +23,7 @@ from edge.authz.verified_tokens import VerifiedTokens
 from services.runtime import logs
 from services.runtime.component import Background, Component, GrpcService
 from services.runtime.context import ProcessContext
-from services.runtime.ports import port
+from services.runtime.ports import port, socket_path
 from services.runtime.routes import table
 from services.runtime.signed_tokens import Keys, TokenPolicy
 from streaming.kafka.connection import Connection
@@ -78,7 +78,9 @@ async def build(
         dry_run=settings.authz_dry_run,
     )
     origins = frozenset(settings.cors_origins)
-    wire = HttpWire(authorizer, origins, settings.bind_host, port("authz_http"))
+    wire = HttpWire(
+        *(authorizer, origins, settings.bind_host, port("authz_http")), socket_path("authz_http")
+    )
 
     async def have_keys() -> None:
         if not keyring.ready:

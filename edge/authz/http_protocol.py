@@ -29,9 +29,14 @@ class HttpWire(Listener):
     """Listens for checks."""
 
     def __init__(
-        self, authorizer: Authorizer, origins: frozenset[str], host: str, port: int
+        self,
+        authorizer: Authorizer,
+        origins: frozenset[str],
+        host: str,
+        port: int,
+        socket: str | None = None,
     ) -> None:
-        super().__init__(host, port, CheckProtocol)
+        super().__init__(host, port, CheckProtocol, socket)
         self.authorizer = authorizer
         self.origins = origins
         metrics.CONNECTIONS.set_function(lambda: len(self.connections))

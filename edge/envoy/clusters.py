@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge.envoy.settings import EdgeSettings
-from services.runtime.ports import HOST, port, reads_port
+from services.runtime.ports import HOST, port, reads_port, socket_path
 
 Json = dict[str, Any]
 
@@ -51,6 +51,14 @@ def reads_target(domain: str, environ: Mapping[str, str] | None = None) -> tuple
     return None if number is None else (HOST, number)
 
 
+def _reads_socket(domain: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """The Unix socket of a domain's reads, where its server is the one of this machine."""
+    elsewhere = (f"ECO2_{kind}_{domain.upper()}" for kind in ("READS", "GRPC"))
+    if reads_port(domain, environ) is None or any(_given(name, environ) for name in elsewhere):
+        return None
+    return socket_path(f"{domain}_reads", environ)
+
+
 def _given(variable: str, environ: Mapping[str, str] | None) -> tuple[str, int] | None:
     """The host:port of a variable, None where it is not set; ValueError for anything else."""
     given = (os.environ if environ is None else environ).get(variable)
@@ -71,7 +79,10 @@ def clusters(
         _cluster(grpc_cluster(domain), *grpc_target(domain, environ), limit, http2=True)
         for domain in domains
     ]
-    authz = _cluster(AUTHZ, HOST, port("authz_http", environ), limit)
+    authz = _cluster(
+        *(AUTHZ, HOST, port("authz_http", environ), limit),
+        socket=socket_path("authz_http", environ),
+    )
     authz["circuit_breakers"]["thresholds"][0]["max_connections"] = settings.edge_authz_connections
     checks = _cluster(AUTHZ_GRPC, *grpc_target(AUTHZ_GRPC, environ), limit, http2=True)
     sse = _cluster(SSE, HOST, port("progress_sse", environ), limit)
@@ -83,6 +94,7 @@ def clusters(
             limit,
             http2=target is None,
             trailers=True,
+            socket=_reads_socket(domain, environ),
         )
         for domain in domains
         for target in [reads_target(domain, environ)]
@@ -98,7 +110,9 @@ def _cluster(
     *,
     http2: bool = False,
     trailers: bool = False,
+    socket: str | None = None,
 ) -> Json:
+    """A cluster of one address; of the Unix socket instead where there is one."""
     protocol: Json = {
         "@type": f"type.googleapis.com/{_HTTP_OPTIONS}",
         "explicit_http_config": {"http2_protocol_options": _keepalive()}
@@ -107,15 +121,17 @@ def _cluster(
         # Below the 75 s after which the servers close an idle connection.
         "common_http_protocol_options": {"idle_timeout": "60s"},
     }
-    endpoint = {"address": {"socket_address": {"address": host, "port_value": number}}}
+    address: Json = {"socket_address": {"address": host, "port_value": number}}
+    if socket is not None:
+        address = {"pipe": {"path": socket}}
     return {
         "name": name,
-        "type": "STATIC" if _is_address(host) else "STRICT_DNS",
+        "type": "STATIC" if socket or _is_address(host) else "STRICT_DNS",
         "connect_timeout": "1s",
         "typed_extension_protocol_options": {_HTTP_OPTIONS: protocol},
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
         },
         "circuit_breakers": {
             "thresholds": [

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mesh.local import external
+from mesh.local import external, sockets
 from mesh.local.part import Part
 from mesh.local.parts import envoy, kafka, postgres, python, redis, s3proxy
 from mesh.local.paths import Paths
@@ -131,6 +131,26 @@ def infrastructure(
     return tuple(make() for name, make in makers.items() if name not in elsewhere)
 
 
+def near(paths: Paths, environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables through which our processes and the edge reach each other, and what is started
+    beside them, by Unix sockets: a message costs less than half of what it does over TCP.
+    """
+    urls = {
+        "postgres": postgres.near_url(paths, port("postgres", environ)),
+        "redis": redis.near_url(paths),
+    }
+    elsewhere = external.replaced(environ)
+    found = {
+        external.REPLACED_BY[part]: url
+        for part, url in urls.items()
+        if url and part not in elsewhere
+    }
+    longest = max((f"{name}.sock" for name in DEFAULT_PORTS), key=len)
+    if sockets.usable(paths.run / longest):
+        found["ECO2_SOCKETS"] = str(paths.run)
+    return found
+
+
 def ours(paths: Paths, environ: Mapping[str, str]) -> tuple[Part, ...]:
     """The one-off steps, our processes, and the edge in front of them."""
     steps = (
@@ -149,6 +169,7 @@ def ours(paths: Paths, environ: Mapping[str, str]) -> tuple[Part, ...]:
             after=("migrate", "topics", "redis", "s3proxy"),
             drains_before=group.drains_before,
             drain_seconds=drain_seconds(environ),
+            near=near(paths, environ),
         )
         for group in GROUPS
     )
@@ -163,6 +184,7 @@ def ours(paths: Paths, environ: Mapping[str, str]) -> tuple[Part, ...]:
         process_environ(environ),
         drains_before=everyone,
         drain_seconds=drain_seconds(environ),
+        near=near(paths, environ),
     )
     return (*steps, *groups, *samples, edge)
 

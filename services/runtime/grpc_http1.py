@@ -51,8 +51,8 @@ class Methods(Protocol):
 class CallListener(Listener):
     """Listens for calls of `methods`."""
 
-    def __init__(self, methods: Methods, host: str, port: int) -> None:
-        super().__init__(host, port, CallConnection)
+    def __init__(self, methods: Methods, host: str, port: int, socket: str | None = None) -> None:
+        super().__init__(host, port, CallConnection, socket)
         self.methods = methods
 
 

@@ -21,7 +21,7 @@ from services.runtime.interceptors.layers import Layers
 from services.runtime.interceptors.logging import logging
 from services.runtime.interceptors.metrics import metrics
 from services.runtime.interceptors.validation import validation
-from services.runtime.ports import port, reads_port
+from services.runtime.ports import port, reads_port, socket_path
 from services.runtime.settings import RuntimeSettings
 
 log = logs.get(__name__)
@@ -92,7 +92,12 @@ class GrpcServer:
         for component in self._components:
             number = reads_port(component.name)
             if number is not None:
-                listener = CallListener(layers.methods, self._settings.bind_host, number)
+                listener = CallListener(
+                    layers.methods,
+                    self._settings.bind_host,
+                    number,
+                    socket_path(f"{component.name}_reads"),
+                )
                 self._reads.append(listener)
                 await listener.listen()
                 self._closing_idle.append(asyncio.create_task(listener.close_idle()))

@@ -22,6 +22,9 @@ for a larger setting and a small body."""
 IDLE_SECONDS: Final = 75.0
 """A silent connection is closed, after Envoy would have done so itself (60 s)."""
 
+BACKLOG: Final = 4096
+"""Connections that may wait to be accepted."""
+
 MALFORMED: Final = 400
 TOO_LARGE: Final = 431
 
@@ -31,8 +34,16 @@ class Listener:
     :meth:`close`. :meth:`drain` goes before the end.
     """
 
-    def __init__(self, host: str, port: int, connection: Callable[[Any], Connection]) -> None:
-        """`connection` makes the protocol of a new connection from this listener."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        connection: Callable[[Any], Connection],
+        socket: str | None = None,
+    ) -> None:
+        """`connection` makes the protocol of a new connection from this listener; `socket` is the
+        path of a Unix socket to listen on as well.
+        """
         self.connections: set[Connection] = set()
         self.draining = False
         self.emptied = asyncio.Event()
@@ -40,22 +51,40 @@ class Listener:
         self._host = host
         self._port = port
         self._connection = connection
-        self._server: asyncio.Server | None = None
+        self._socket = socket
+        self._servers: list[asyncio.Server] = []
 
     @property
     def listening(self) -> bool:
         """Whether requests are accepted."""
-        return self._server is not None and self._server.is_serving()
+        return any(server.is_serving() for server in self._servers)
+
+    @property
+    def bound_port(self) -> int:
+        """The TCP port that is listened on, also where any was asked for (0)."""
+        number: int = self._servers[0].sockets[0].getsockname()[1]
+        return number
 
     async def listen(self) -> None:
         """Accept connections from now on; RuntimeError naming the address when it is taken."""
         self.draining = False
+        loop = asyncio.get_running_loop()
+        address = f"{self._host}:{self._port}"
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: self._connection(self), self._host, self._port, backlog=4096
-            )
+            self._servers = [
+                await loop.create_server(self._made, self._host, self._port, backlog=BACKLOG)
+            ]
+            if self._socket is not None:
+                address = self._socket
+                self._servers.append(
+                    await loop.create_unix_server(self._made, self._socket, backlog=BACKLOG)
+                )
         except OSError as error:
-            raise RuntimeError(f"{self._host}:{self._port} can't be listened on: {error}") from None
+            self.close()
+            raise RuntimeError(f"{address} can't be listened on: {error}") from None
+
+    def _made(self) -> Connection:
+        return self._connection(self)
 
     async def run(self) -> None:
         """Listen, and close what is idle, until cancelled."""
@@ -78,8 +107,8 @@ class Listener:
         """Listen no more, answer what has been asked, and close every connection."""
         self.draining = True
         self.emptied.clear()
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in list(self.connections):
             connection.finish()
         if self.connections and seconds > 0:
@@ -88,8 +117,8 @@ class Listener:
 
     def close(self) -> None:
         """Listen no more and break every connection."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in list(self.connections):
             connection.abort()
 

@@ -82,3 +82,11 @@ def reads_port(domain: str, environ: Mapping[str, str] | None = None) -> int | N
     given = os.environ if environ is None else environ
     moved_alone = given.get(env_name(domain)) and not given.get(env_name(name))
     return None if name not in DEFAULT_PORTS or moved_alone else port(name, given)
+
+
+def socket_path(name: str, environ: Mapping[str, str] | None = None) -> str | None:
+    """Unix socket on which the edge of the same machine reaches what listens on the port `name`, in
+    the folder ``ECO2_SOCKETS``; None where that is not set, for TCP alone.
+    """
+    folder = (os.environ if environ is None else environ).get("ECO2_SOCKETS")
+    return f"{folder}/{name}.sock" if folder else None

@@ -28,8 +28,10 @@ def part(
     *,
     drains_before: Sequence[str] = (),
     drain_seconds: float = 20.0,
+    near: Mapping[str, str] | None = None,
 ) -> Part:
-    """Envoy with the settings that ``eco2 edge config`` makes for `environ`.
+    """Envoy with the settings that ``eco2 edge config`` makes for `environ` and `near`, which has
+    the addresses of what runs beside it.
 
     Requests in flight, event streams included, may go on for `drain_seconds` when it is stopped.
     """
@@ -40,7 +42,7 @@ def part(
         # In a process of its own: the supervisor need not hold every descriptor in memory.
         done = subprocess.run(
             python.command(paths, "edge", "config", "--output", str(config)),
-            env={**environ, **python.variables(paths)},
+            env={**environ, **(near or {}), **python.variables(paths)},
             capture_output=True,
             text=True,
             check=False,

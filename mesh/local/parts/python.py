@@ -40,14 +40,18 @@ def group(
     after: Sequence[str] = (),
     drains_before: Sequence[str] = (),
     drain_seconds: float = 20.0,
+    near: Mapping[str, str] | None = None,
 ) -> Part:
-    """One process that serves (`verb` ``serve``) or works on (``work``) its `members`."""
+    """One process that serves (`verb` ``serve``) or works on (``work``) its `members`.
+
+    `near`: variables with the addresses of what runs beside it.
+    """
     health = port(metrics, environ)
     return Part(
         name=name,
         command=command(paths, verb, *members, "--metrics-port-name", metrics),
         # It comes back under its name, so its consumers need not wait for a rebalance.
-        environ={**variables(paths), "ECO2_KAFKA_INSTANCE": name},
+        environ={**variables(paths), **(near or {}), "ECO2_KAFKA_INSTANCE": name},
         ports=(metrics, *ports),
         after=tuple(after),
         drains_before=tuple(drains_before),

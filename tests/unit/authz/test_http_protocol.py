@@ -152,8 +152,7 @@ async def test_draining_answers_what_was_asked_and_closes_the_rest() -> None:
     wire = HttpWire(authorizer(), ORIGINS, HOST, 0)
     serving = asyncio.create_task(wire.run())
     await until(lambda: wire.listening)
-    assert wire._server is not None
-    number = wire._server.sockets[0].getsockname()[1]
+    number = wire.bound_port
     reader, writer = await asyncio.open_connection(HOST, number)
     idle, idle_writer = await asyncio.open_connection(HOST, number)
     sent = request("GET", ME, GOOD)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from edge.docs.pages import pages
 from edge.envoy import binary, build
-from edge.envoy.clusters import grpc_target, reads_target
+from edge.envoy.clusters import clusters, grpc_target, reads_target
 from edge.envoy.routes import EXT_AUTHZ, is_read, virtual_host
 from edge.envoy.settings import EdgeSettings
 from services.cli.edge import app
@@ -132,6 +132,18 @@ def test_reads_go_over_http1_where_a_port_for_them_is_known(
     environ: dict[str, str], target: tuple[str, int] | None
 ) -> None:
     assert reads_target("scan", environ) == target
+
+
+def test_what_runs_on_this_machine_is_reached_through_its_sockets() -> None:
+    environ = {"ECO2_SOCKETS": "/run/eco2", "ECO2_GRPC_CHAT": "chat.eco2:50051"}
+    found = {
+        cluster["name"]: cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
+        for cluster in clusters(SETTINGS, ("scan", "chat"), environ)
+    }
+    assert found["authz"] == {"address": {"pipe": {"path": "/run/eco2/authz_http.sock"}}}
+    assert found["reads_scan"] == {"address": {"pipe": {"path": "/run/eco2/scan_reads.sock"}}}
+    for name in ("grpc_scan", "reads_chat"):
+        assert "socket_address" in found[name]["address"]
 
 
 def test_only_what_changes_nothing_is_a_read_and_asked_again_after_a_broken_connection() -> None:

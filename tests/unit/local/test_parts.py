@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.local import external, process
+from mesh.local import external, layout, process
 from mesh.local.part import Part, SetupError
 from mesh.local.parts import jvm, kafka, postgres, python
 from mesh.local.paths import Paths
@@ -128,6 +128,21 @@ def test_our_processes_are_named_with_what_they_run_and_their_metrics_port() -> 
         *("--metrics-port-name", "metrics_work"),
     )
     assert part.environ["PYTHONPATH"].split(os.pathsep)[0] == str(Paths().repository)
+
+
+def test_our_processes_reach_what_is_started_beside_them_through_sockets() -> None:
+    paths = Paths(home=Path("/srv/eco2"))
+    found = layout.near(paths, {})
+    assert found["ECO2_POSTGRES_URL"].startswith("postgresql:///eco2?host=%2F")
+    assert found["ECO2_REDIS_URL"] == "unix:///srv/eco2/data/redis/redis.sock?db=0"
+    assert found["ECO2_SOCKETS"] == str(paths.run)
+    assert layout.near(paths, {"ECO2_REDIS_URL": "redis://r:1/0"}).keys() == found.keys() - {
+        "ECO2_REDIS_URL"
+    }
+
+
+def test_a_folder_too_deep_for_sockets_is_served_over_tcp() -> None:
+    assert layout.near(Paths(home=Path("/srv") / ("deep" * 30)), {}) == {}
 
 
 def test_only_what_has_a_value_is_replaced() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 import grpc
@@ -56,14 +59,14 @@ class Info:
         return ListNewsResponse(next_cursor=f"{request.category} {identity.current().user_id}")
 
 
-def listener(info: Info | None = None) -> CallListener:
+def listener(info: Info | None = None, path: str | None = None) -> CallListener:
     handler = grpc.unary_unary_rpc_method_handler(
         (info or Info()).list_news,
         request_deserializer=ListNewsRequest.FromString,
         response_serializer=ListNewsResponse.SerializeToString,
     )
     layers = Layers((errors, identified, validation))
-    return CallListener({LIST: layers.wrap(LIST, handler)}, HOST, 0)
+    return CallListener({LIST: layers.wrap(LIST, handler)}, HOST, 0, path)
 
 
 def connection(info: Info | None = None) -> tuple[CallConnection, Transport]:
@@ -215,8 +218,7 @@ async def test_draining_answers_what_was_asked_and_refuses_connections() -> None
     info = Info()
     listening = listener(info)
     await listening.listen()
-    assert listening._server is not None
-    number = listening._server.sockets[0].getsockname()[1]
+    number = listening.bound_port
     reader, writer = await asyncio.open_connection(HOST, number)
     idle, idle_writer = await asyncio.open_connection(HOST, number)
     writer.write(call("slow"))
@@ -233,13 +235,35 @@ async def test_draining_answers_what_was_asked_and_refuses_connections() -> None
         each.close()
 
 
+async def test_a_unix_socket_is_listened_on_as_well_and_a_left_one_replaced() -> None:
+    with TemporaryDirectory(dir="/tmp") as folder:
+        await _serve_on_a_socket(Path(folder) / "info_reads.sock")
+
+
+async def _serve_on_a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left_by_a_killed_process:
+        left_by_a_killed_process.bind(str(path))
+    listening = listener(path=str(path))
+    await listening.listen()
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(call())
+    answer = await asyncio.wait_for(reader.readuntil(b"grpc-status: 0\r\n\r\n"), 10)
+    assert response_of(answer)[0].next_cursor == f"ai {USER}"
+    _, other = await asyncio.open_connection(HOST, listening.bound_port)
+    await listening.drain(5)
+    assert await reader.read() == b""
+    with pytest.raises(OSError, match=r"refused|No such file"):
+        await asyncio.open_unix_connection(str(path))
+    for each in (writer, other):
+        each.close()
+
+
 async def test_a_connection_that_nobody_uses_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http1, "IDLE_SECONDS", 0.05)
     listening = listener()
     await listening.listen()
-    assert listening._server is not None
     closing = asyncio.create_task(listening.close_idle())
-    number = listening._server.sockets[0].getsockname()[1]
+    number = listening.bound_port
     reader, writer = await asyncio.open_connection(HOST, number)
     assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()

@@ -8,9 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from redis.asyncio import Connection
+from redis.asyncio import Connection, SSLConnection
+from redis.asyncio.connection import AbstractConnection
 
-from services.runtime.redis_clients import PackingConnection, Role, connect
+from services.runtime.redis_clients import (
+    PackingConnection,
+    PackingSocketConnection,
+    Role,
+    connect,
+)
 from services.runtime.settings import RuntimeSettings
 
 arguments = st.one_of(st.text(), st.binary(), st.integers(), st.floats(allow_nan=False))
@@ -28,9 +34,18 @@ def test_a_command_of_two_words_and_a_long_value() -> None:
         assert packed == b"".join(Connection().pack_command(*command))
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0"])
-async def test_every_address_has_a_connection_of_its_kind(url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("redis://127.0.0.1:1/0", PackingConnection),
+        ("unix:///run/redis.sock?db=0", PackingSocketConnection),
+        ("rediss://127.0.0.1:1/0", SSLConnection),
+    ],
+)
+async def test_every_address_has_a_connection_of_its_kind(
+    url: str, kind: type[AbstractConnection]
+) -> None:
     client = connect(RuntimeSettings(redis_url=SecretStr(url)), Role.COMMAND)
-    plain = url.startswith("redis:")
-    assert (client.connection_pool.connection_class is PackingConnection) == plain
+    assert client.connection_pool.connection_class is kind
+    assert isinstance(kind(**client.connection_pool.connection_kwargs), kind)
     await client.aclose()
