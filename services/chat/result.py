@@ -14,8 +14,8 @@ from typing import Any
 from eco2.chat.v1 import chat_pb2
 
 from services.chat import refusals
-from services.chat.translate import timestamp
 from services.chat.turn import Turn
+from services.runtime.timestamps import timestamp
 
 
 def completed(

@@ -23,6 +23,7 @@ from services.chat.waiting import Waits
 from services.runtime import idempotency, identity
 from services.runtime.limits import RateLimiter
 from services.runtime.outbox import Outbox
+from services.runtime.timestamps import timestamp
 from streaming.progress.endings import Endings
 from streaming.progress.scripts import ProgressUnavailable
 
@@ -88,7 +89,7 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
         return pb.CreateChatResponse(
             id=str(chat.chat_id),
             title=chat.title,
-            created_at=translate.timestamp(chat.created_at),
+            created_at=timestamp(chat.created_at),
         )
 
     async def GetChat(self, request: pb.GetChatRequest, context: Context) -> pb.GetChatResponse:
@@ -104,7 +105,7 @@ class ChatService(chat_service_pb2_grpc.ChatServiceServicer):
         return pb.GetChatResponse(
             id=str(chat.chat_id),
             title=chat.title,
-            created_at=translate.timestamp(chat.created_at),
+            created_at=timestamp(chat.created_at),
             messages=map(translate.chat_message, page.messages),
             has_more=page.next_cursor is not None,
             next_cursor=page.next_cursor,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any, Final
 
 from eco2.chat.v1 import chat_pb2, chat_service_pb2
 from google.protobuf import json_format, struct_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chat.state import Status
 from services.chat.turn import Chat, Memory, StoredMessage, Turn
 from services.runtime.errors import meaning_of, reason_named
+from services.runtime.timestamps import timestamp
 
 CANCELLED_MESSAGE: Final = "삭제된 대화입니다."
 CLASSIFICATION: Final = ("major_category", "middle_category", "minor_category")
@@ -20,16 +19,15 @@ CLASSIFICATION: Final = ("major_category", "middle_category", "minor_category")
 
 def chat_summary(chat: Chat) -> chat_pb2.ChatSummary:
     """One row of the list."""
-    message = chat_pb2.ChatSummary(
+    last = chat.last_message_at
+    return chat_pb2.ChatSummary(
         id=str(chat.chat_id),
         title=chat.title,
         preview=chat.preview,
         message_count=chat.message_count,
         created_at=timestamp(chat.created_at),
+        last_message_at=None if last is None else timestamp(last),
     )
-    if chat.last_message_at is not None:
-        message.last_message_at.CopyFrom(timestamp(chat.last_message_at))
-    return message
 
 
 def chat_message(row: StoredMessage) -> chat_pb2.ChatMessage:
@@ -119,13 +117,6 @@ def asked(turn: Turn) -> chat_service_pb2.AskOnceResponse:
         if known:
             response.metadata.classification.CopyFrom(_struct(known))
     return response
-
-
-def timestamp(moment: datetime) -> Timestamp:
-    """A time as its message."""
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
 
 
 def _texts(value: object) -> list[str]:

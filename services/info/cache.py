@@ -28,6 +28,7 @@ from services.info.article import cursor_of
 from services.info.feed import FILTERED_FEEDS, PLAIN_FEEDS, START, Cursor, Feed
 from services.runtime import logs
 from services.runtime.lua import Script
+from services.runtime.time_limit import TimeLimit
 
 log = logs.get(__name__)
 
@@ -94,6 +95,7 @@ class FeedCache:
         self._seconds = seconds
         self.articles = articles
         self._away = asyncio.Event()
+        self._page_limit = TimeLimit(PAGE_SECONDS)
 
     async def watch(self) -> None:
         """Look whether Redis is back whenever it went away, so that no caller has to wait for that;
@@ -116,7 +118,7 @@ class FeedCache:
             _PAGES.labels("away").inc()
             return Miss(refill=False)
         try:
-            async with asyncio.timeout(PAGE_SECONDS):
+            with self._page_limit.block():
                 members, size, ttl, complete = await _PAGE_SCRIPT.run(
                     self._redis, [_key(feed)], _bound(after), limit + 1, _END
                 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import asyncpg
 from eco2.location.v1 import imported_place_pb2 as place_pb
 
 from services.location import entries, filing, geo, wording

@@ -41,6 +41,15 @@ _PRINTABLE: Final = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 """Characters that ``grpc-message`` carries as they are."""
 
 
+_TRANSPORT: Final = frozenset(
+    {
+        *(b"host", b"te", b"content-type", b"content-length", b"transfer-encoding", b"connection"),
+        *(b"x-envoy-original-path", b"x-envoy-original-method"),
+    }
+)
+"""Headers that are no metadata of a call: what HTTP/2 has no header for, and what the app asked."""
+
+
 class Methods(Protocol):
     """Finds the handler of a method by its path; a mapping does."""
 
@@ -144,6 +153,12 @@ class CallConnection(Connection):
         """A call begins."""
         super().on_message_begin()
         self._body = b""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep what is metadata."""
+        name = name.lower()
+        if name not in _TRANSPORT:
+            self._headers.append((name, value))
 
     def on_body(self, part: bytes) -> None:
         """A part of the frame."""

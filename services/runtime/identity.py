@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 
 from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
@@ -41,25 +42,25 @@ _current: ContextVar[Identity] = ContextVar("eco2_identity", default=NOBODY)
 
 def from_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> Identity:
     """Identity carried by gRPC metadata; DomainError when the user id is no UUID."""
-    user_id = provider = session_id = ""
-    from_edge = False
-    for key, value in metadata:
-        if key == USER_ID:
-            user_id = str(value)
-        elif key == PROVIDER:
-            provider = str(value)
-        elif key == SESSION_ID:
-            session_id = str(value)
-        elif key == FROM_EDGE:
-            from_edge = True
-    if user_id:
-        try:
-            user_id = str(uuid.UUID(user_id))
-        except ValueError:
-            raise DomainError(
-                ErrorReason.ERROR_REASON_UNAUTHENTICATED, f"{USER_ID} is not a UUID"
-            ) from None
-    return Identity(user_id, provider, session_id, from_edge)
+    given = dict(metadata)
+    user_id = given.get(USER_ID)
+    return Identity(
+        "" if not user_id else _canonical(str(user_id)),
+        str(given.get(PROVIDER, "")),
+        str(given.get(SESSION_ID, "")),
+        FROM_EDGE in given,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _canonical(user_id: str) -> str:
+    """A user id as UUIDs are written; DomainError when it is none."""
+    try:
+        return str(uuid.UUID(user_id))
+    except ValueError:
+        raise DomainError(
+            ErrorReason.ERROR_REASON_UNAUTHENTICATED, f"{USER_ID} is not a UUID"
+        ) from None
 
 
 def set_current(identity: Identity) -> None:

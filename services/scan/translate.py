@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from eco2.scan.v1 import scan_pb2, scan_service_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.runtime.errors import meaning_of, reason_named
+from services.runtime.timestamps import timestamp
 from services.scan import document
 from services.scan.categories import CATEGORIES
 from services.scan.job import Job, Summary
@@ -25,10 +23,10 @@ def job_message(job: Job) -> scan_pb2.Job:
         result_json=job.document or "",
         error_reason=job.error_reason or "",
         error_message=error_text(job) if job.status is Status.FAILED else "",
-        created_at=_timestamp(job.created_at),
+        created_at=timestamp(job.created_at),
     )
     if job.finished_at is not None:
-        message.finished_at.CopyFrom(_timestamp(job.finished_at))
+        message.finished_at.CopyFrom(timestamp(job.finished_at))
     return message
 
 
@@ -62,7 +60,7 @@ def summary_message(row: Summary) -> scan_service_pb2.ScanSummary:
         status=row.status,
         image_url=row.image_url,
         reward_name=row.reward_name,
-        created_at=_timestamp(row.created_at),
+        created_at=timestamp(row.created_at),
     )
     if row.major_category is not None:
         message.classification.major_category = row.major_category
@@ -84,9 +82,3 @@ def categories_message() -> scan_service_pb2.ListCategoriesResponse:
             for row in CATEGORIES
         ]
     )
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp

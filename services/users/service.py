@@ -19,6 +19,7 @@ from services.runtime import identity, paging, refusals
 from services.runtime.cursor import Cursor
 from services.runtime.errors import DomainError
 from services.runtime.outbox import Entry
+from services.runtime.timestamps import timestamp
 from services.users import phone
 from services.users.points import Ledger
 from services.users.profile import (
@@ -34,15 +35,14 @@ DEFAULT_PAGE: Final = 20
 
 
 def _user(account: Account) -> user_pb2.User:
-    message = user_pb2.User(
+    return user_pb2.User(
         user_id=str(account.id),
         name=account.name,
         nickname=account.nickname,
         email=account.email,
         phone_number=account.phone_number or "",
+        created_at=timestamp(account.created_at),
     )
-    message.created_at.FromDatetime(account.created_at)
-    return message
 
 
 class UsersService(grpc_pb.UsersServiceServicer):
@@ -114,8 +114,12 @@ class UsersService(grpc_pb.UsersServiceServicer):
         response = pb.ListPointEntriesResponse()
         for row in page:
             response.entries.add(
-                id=str(row.id), points=row.points, reason=row.reason, reference=row.reference
-            ).created_at.FromDatetime(row.created_at)
+                id=str(row.id),
+                points=row.points,
+                reason=row.reason,
+                reference=row.reference,
+                created_at=timestamp(row.created_at),
+            )
         if len(rows) > limit:
             response.next_cursor = Cursor(page[-1].created_at, page[-1].id).encode(scope)
         return response
@@ -130,14 +134,14 @@ class UsersService(grpc_pb.UsersServiceServicer):
             rows = await self._with_starter(user_id)
         response = pb.ListMyCharactersResponse()
         for row in rows:
-            item = response.items.add(
+            response.items.add(
                 id=str(row["character_id"]),
                 code=row["character_code"],
                 name=row["name"],
                 type=row["type"],
                 dialog=row["dialog"],
+                acquired_at=timestamp(row["acquired_at"]),
             )
-            item.acquired_at.FromDatetime(row["acquired_at"])
         return response
 
     async def GetOwnership(
@@ -180,10 +184,10 @@ class UsersService(grpc_pb.UsersServiceServicer):
         known, acquired_at = await self._store.acquired(request.user_id, request.character_code)
         if not known:
             raise _no_such_user()
-        response = pb.GetCharacterOwnershipResponse(owned=acquired_at is not None)
-        if acquired_at is not None:
-            response.acquired_at.FromDatetime(acquired_at)
-        return response
+        return pb.GetCharacterOwnershipResponse(
+            owned=acquired_at is not None,
+            acquired_at=None if acquired_at is None else timestamp(acquired_at),
+        )
 
     async def GrantCharacters(
         self, request: pb.GrantCharactersRequest, context: Any
@@ -235,7 +239,7 @@ def _profile(account: Account, login: Login) -> dict[str, Any]:
         "nickname": shown,
         "phone_number": account.phone_number,
         "provider": login.provider,
-        "last_login_at": login.last_login_at,
+        "last_login_at": login.last_login_at and timestamp(login.last_login_at),
     }
 
 

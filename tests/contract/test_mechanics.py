@@ -18,8 +18,8 @@ from google.api import httpbody_pb2
 from google.protobuf import empty_pb2, json_format, struct_pb2
 
 from services.chat.result import written
-from services.chat.translate import timestamp
 from services.runtime.errors import DomainError, trailers_of
+from services.runtime.timestamps import timestamp
 from tests.contract.cases import EVENT_PATHS
 from tests.contract.edge import ORIGIN, Edge
 from tests.contract.statuses import assert_readable, assert_refused

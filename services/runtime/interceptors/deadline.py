@@ -9,6 +9,7 @@ from eco2.errors.v1.error_reason_pb2 import ErrorReason
 
 from services.runtime.errors import DomainError
 from services.runtime.interceptors.method import Call, Layer, Method
+from services.runtime.time_limit import TimeLimit
 
 LEAST_SECONDS = 0.005
 """A call with less budget than this can't end in time; it is refused before any work starts."""
@@ -19,25 +20,34 @@ def deadline(default_seconds: float) -> Layer:
 
     def layer(method: Method, call: Call) -> Call:
         own = method.timeout_seconds or (0.0 if method.streaming else default_seconds)
+        limit = TimeLimit(own)
 
         async def bounded(request: Any, context: Any) -> Any:
             remaining = context.time_remaining()
-            budget = own if remaining is None else min(own or remaining, remaining)
-            if remaining is not None and remaining < LEAST_SECONDS:
+            if remaining is None or 0.0 < own <= remaining:
+                if not own:
+                    return await call(request, context)
+                try:
+                    with limit.block():
+                        return await call(request, context)
+                except TimeoutError:
+                    raise _exceeded(own) from None
+            if remaining < LEAST_SECONDS:
                 raise DomainError(
                     ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED, "the call has no time budget left"
                 )
-            if not budget:
-                return await call(request, context)
             try:
-                async with asyncio.timeout(budget):
+                async with asyncio.timeout(remaining):
                     return await call(request, context)
             except TimeoutError:
-                raise DomainError(
-                    ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED,
-                    f"not done within {budget:.3g} s",
-                ) from None
+                raise _exceeded(remaining) from None
 
         return bounded
 
     return layer
+
+
+def _exceeded(seconds: float) -> DomainError:
+    return DomainError(
+        ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED, f"not done within {seconds:.3g} s"
+    )

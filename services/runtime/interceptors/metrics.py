@@ -4,46 +4,96 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
 
 import grpc
 import grpc.aio
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
 
+from services.runtime.durations import Durations
 from services.runtime.interceptors.method import Call, Method
 
-HANDLED = Counter(
-    "grpc_server_handled_total", "Calls ended.", ["grpc_service", "grpc_method", "grpc_code"]
-)
-SECONDS = Histogram(
-    "grpc_server_handling_seconds",
-    "Time to serve a call.",
-    ["grpc_service", "grpc_method"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
-)
-IN_FLIGHT = Gauge("grpc_server_in_flight", "Calls being served.", ["grpc_service"])
+OK: Final = grpc.StatusCode.OK.name
+BOUNDS_SECONDS: Final = (1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Calls:
+    """Calls of one method, in numbers."""
+
+    __slots__ = ("ended", "in_flight", "seconds")
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.ended: Counter[str] = Counter()
+        """By name of the code."""
+        self.seconds = Durations(BOUNDS_SECONDS)
+
+
+class AllCalls(Collector):
+    """Calls of every method of this process."""
+
+    def __init__(self) -> None:
+        self._methods: dict[tuple[str, str], Calls] = {}
+
+    def of(self, method: Method) -> Calls:
+        """Those of a method, the same whoever asks."""
+        return self._methods.setdefault((method.service, method.name), Calls())
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, for a scrape."""
+        method = ("grpc_service", "grpc_method")
+        handled = CounterMetricFamily(
+            "grpc_server_handled", "Calls ended.", labels=(*method, "grpc_code")
+        )
+        seconds = HistogramMetricFamily(
+            "grpc_server_handling_seconds", "Time to serve a call.", labels=method
+        )
+        in_flight: Counter[str] = Counter()
+        for name, calls in [*self._methods.items()]:
+            in_flight[name[0]] += calls.in_flight
+            seconds.add_metric(name, calls.seconds.buckets(), calls.seconds.total_seconds)
+            for code, count in [*calls.ended.items()]:
+                handled.add_metric((*name, code), count)
+        serving = GaugeMetricFamily(
+            "grpc_server_in_flight", "Calls being served.", labels=method[:1]
+        )
+        for service, count in in_flight.items():
+            serving.add_metric((service,), count)
+        yield from (handled, seconds, serving)
+
+
+ALL_CALLS: Final = AllCalls()
+REGISTRY.register(ALL_CALLS)
 
 
 def metrics(method: Method, call: Call) -> Call:
     """The layer."""
-    seconds = SECONDS.labels(method.service, method.name)
-    in_flight = IN_FLIGHT.labels(method.service)
-    ok = HANDLED.labels(method.service, method.name, grpc.StatusCode.OK.name)
+    calls = ALL_CALLS.of(method)
+    ended, note, clock = calls.ended, calls.seconds.note, time.perf_counter
+    ended[OK] += 0  # there from the start
 
     async def measured(request: Any, context: Any) -> Any:
-        started = time.perf_counter()
-        in_flight.inc()
+        started = clock()
+        calls.in_flight += 1
+        code = OK
         try:
-            response = await call(request, context)
+            return await call(request, context)
         except BaseException as fault:
-            HANDLED.labels(method.service, method.name, _code_of(fault, context)).inc()
+            code = _code_of(fault, context)
             raise
-        else:
-            ok.inc()
-            return response
         finally:
-            in_flight.dec()
-            seconds.observe(time.perf_counter() - started)
+            calls.in_flight -= 1
+            ended[code] += 1
+            note(clock() - started)
 
     return measured
 
