@@ -6,6 +6,7 @@ Sub-commands load on use: ``eco2 serve`` must not pay for what ``eco2 demo`` imp
 from __future__ import annotations
 
 import logging
+import os
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
@@ -103,6 +104,10 @@ def main() -> None:
     # What a client library warns of, the commands say themselves; processes that serve or work set
     # their own logging up.
     logging.getLogger().addHandler(logging.NullHandler())
+    # Processes of ours start others (tesseract, the reader of feeds) and never go on in a copy of
+    # themselves: gRPC need not get ready for that, nor tell of it at every start. It reads this
+    # when it is imported, which the commands do.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     app(prog_name="eco2")
 
 

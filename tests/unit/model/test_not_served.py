@@ -127,7 +127,13 @@ async def test_a_default_model_that_is_not_served_is_a_fault_of_the_server(
     models: Callable[..., Models], simulator: Simulator
 ) -> None:
     simulator.set(not_served="mine,old")
-    served = models(model_breaker_window=2, model_breaker_failures=2, model_call_attempts=1)
+    served = models(
+        model_breaker_window=2,
+        model_breaker_failures=2,
+        model_breaker_open_seconds=600.0,
+        model_breaker_open_max_seconds=600.0,
+        model_call_attempts=1,
+    )
     for name in ("old", "mine"):
         with pytest.raises(ModelUnavailable, match="model_not_found"):
             await look(served, name)
