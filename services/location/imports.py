@@ -217,17 +217,17 @@ async def _stage_new(
 
 def _row(import_id: uuid.UUID, source: str, place: Any) -> tuple[Any, ...]:
     """A row to stage; the values of :data:`_STAGING`."""
-    name, store, pickups = place.name, place.store_category, list(place.pickup_categories)
+    name, store, pickups = place.name, place.store_category, tuple(place.pickup_categories)
     road, lot = place.road_address or None, place.lot_address or None
     latitude, longitude = place.latitude, place.longitude
     hours = _hours(place.hours.SerializeToString()) if place.HasField("hours") else None
-    keys, takes = _filed(store, tuple(pickups))
+    keys, takes = _filed(store, pickups)
     return (
         import_id, place.line, source, place.source_pk, name, road, lot, latitude, longitude,
         store, pickups, place.phone or None,
         hours, place.collection_items or None, place.introduction or None,
         wording.searched((name, road, lot if lot != road else None)),
-        entries.unchanging(source, place), keys, takes,
+        entries.unchanging(source, place, pickups), keys, takes,
         geo.cell(latitude, longitude),
     )  # fmt: skip
 

@@ -46,7 +46,7 @@ def letters(text: str) -> str:
 @lru_cache(maxsize=16_384)  # places share the words of their addresses
 def _word(word: str) -> str:
     taken = "".join(map(_taken, unicodedata.normalize("NFC", word)))
-    return _NOT_LETTERS.sub(" ", taken).strip()
+    return taken if taken.isalnum() else _NOT_LETTERS.sub(" ", taken).strip()
 
 
 @lru_cache(maxsize=16_384)

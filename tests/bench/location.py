@@ -24,12 +24,13 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 import grpc.aio
+import psutil
 import uvloop
 from eco2.location.v1 import location_service_pb2 as pb
 
@@ -85,11 +86,11 @@ def written(folder: Path, count: int) -> list[tuple[str, Path, int]]:
     return files
 
 
-async def bring(target: str, count: int) -> float:
+async def bring(target: str, count: int, cpu: Callable[[], Mapping[str, float]]) -> float:
     """Import so many places; seconds without the writing of the files."""
     with tempfile.TemporaryDirectory() as folder, Report(Path(folder) / "report.csv") as report:
         files = written(Path(folder), count)
-        began = time.perf_counter()
+        began, before = time.perf_counter(), cpu()
         for source, path, share in files:
             work = PlaceImport(
                 path=path,
@@ -100,8 +101,18 @@ async def bring(target: str, count: int) -> float:
                 most_places=share,
             )
             await work.run(target)
-            print(f"{'':4}{source:10} {time.perf_counter() - began:5.1f} s", flush=True)
-        return time.perf_counter() - began
+            now = cpu()
+            used = ", ".join(f"{name} {now[name] - before[name]:.1f}" for name in now)
+            took = time.perf_counter() - began
+            print(f"{'':4}{source:10} after {took:5.1f} s; CPU so far: {used} s", flush=True)
+        return took
+
+
+def _with_children(pid: int) -> float:
+    """Seconds of CPU that a process and its children have used, those that ended included."""
+    process = psutil.Process(pid)
+    times = [process.cpu_times(), *(child.cpu_times() for child in process.children())]
+    return sum(sum(each[:2]) for each in times) + sum(times[0][2:4])
 
 
 def told(name: str, milliseconds: Sequence[float], bar_ms: float) -> bool:
@@ -122,7 +133,15 @@ async def measure(places: int, seconds: float) -> bool:
         os.environ.update(environ)
         await migrate(RuntimeSettings())
         async with served("location", environ) as (channel, pid):
-            took = await bring(f"127.0.0.1:{environ['ECO2_PORT_LOCATION']}", places)
+
+            def cpu() -> dict[str, float]:
+                return {
+                    "command": time.process_time(),
+                    "service": _with_children(pid),
+                    "PostgreSQL": _with_children(parts.pid("postgres")),
+                }
+
+            took = await bring(f"127.0.0.1:{environ['ECO2_PORT_LOCATION']}", places, cpu)
             print(f"{places:,} places imported in {took:.1f} s (bar {IMPORT_SECONDS:g})")
             good = took <= IMPORT_SECONDS
             await _vacuum(url)
