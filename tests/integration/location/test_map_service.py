@@ -66,7 +66,6 @@ async def with_map(
         **environ,
         "ECO2_KAKAO_REST_KEY": "hush",
         "ECO2_KAKAO_LOCAL_URL": f"http://{HOST}:{runner.addresses[0][1]}",
-        "ECO2_KAKAO_TIMEOUT_SECONDS": "0.3",
         "ECO2_KAKAO_CACHE_SECONDS": "0",
         "ECO2_PORT_LOCATION": block.table()["ECO2_PORT_LOCATION"],
     }
