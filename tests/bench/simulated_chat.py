@@ -57,15 +57,15 @@ class Reply:
         *,
         responses: bool,
         tokens: int,
-        seconds: float,
+        seconds: Callable[[], float],
         stall_after: int | None,
         cut_after: int | None,
         garbage_after: int | None,
         ended: Callable[[], None],
         stamped: bool = False,
     ) -> None:
-        """`seconds` between two tokens; `ended` is called when all is said. The `…_after` say after
-        how many tokens it stalls, breaks off, or goes on with nonsense; None for never.
+        """`seconds` from one token to the next; `ended` is called when all is said. The `…_after`
+        say after how many tokens it stalls, breaks off, or goes on with nonsense; None for never.
         """
         self._writer = writer
         self._responses = responses
@@ -107,7 +107,7 @@ class Reply:
             text = f"{time.time():.4f}|{text}"
         self._writer.write(_chunk(self._event(text)))
         self._said = said + 1
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._next)
+        self._timer = asyncio.get_running_loop().call_later(self._seconds(), self._next)
 
     def _event(self, text: str) -> bytes:
         if self._responses:

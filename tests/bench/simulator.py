@@ -257,7 +257,7 @@ class Simulator:
             writer,
             responses=path.endswith("/responses"),
             tokens=now.reply_tokens,
-            seconds=1 / now.tokens_per_second,
+            seconds=lambda: 1 / self.behaviour_for(body).tokens_per_second,
             stall_after=after(now.stall_after),
             cut_after=after(now.cut_after),
             garbage_after=after(now.garbage_after),

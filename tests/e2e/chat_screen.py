@@ -46,7 +46,7 @@ async def say(app: AppClient, message: str, chat_id: str = "", **more: object) -
 async def text_begins(app: AppClient, turn: Submitted, frames: int = 3) -> Watch:
     """Watch a turn until so much text is on the screen, coming back after every event."""
     watch = Watch()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while len(Screen().see(watch.events).seqs) < frames:
             await read(app, turn, watch, at_most=1)
     return watch

@@ -27,7 +27,7 @@ class Script:
     down_until: float = 0.0
 
     def set(self, **changes: Any) -> None:
-        """Change the behaviour from the next call on."""
+        """Change the behaviour from the next call on, and how fast replies under way go on."""
         self.behaviour = replace(self.behaviour, **changes)
 
 

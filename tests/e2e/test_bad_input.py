@@ -258,10 +258,11 @@ async def test_cancelling_and_correcting_out_of_turn(
     world: World, alice: AppClient, app: httpx.AsyncClient
 ) -> None:
     correction = {"classification": {"major_category": "재활용폐기물"}}
-    with world.model.script(scale=0.1) as script:
+    with world.model.script(hang=1.0) as script:
         job = await submit(alice, script.word)
         early = await app.post(f"/api/v1/scan/{job.job_id}/correction", json=correction)
         assert_refused(early, 409, "JOB_NOT_FINISHED")
+        script.set(hang=0.0)
         await to_end(alice, job)
     late = await app.delete(f"/api/v1/scan/{job.job_id}")
     assert_refused(late, 409, "JOB_FINISHED")

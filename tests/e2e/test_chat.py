@@ -92,9 +92,10 @@ async def test_a_stream_cut_at_any_byte_loses_and_doubles_nothing(
 async def test_a_client_that_leaves_for_good_finds_the_answer_later(
     world: World, app: AppClient
 ) -> None:
-    with world.model.script(intent="general", reply_tokens=45, tokens_per_second=30.0) as script:
+    with world.model.script(intent="general", reply_tokens=45, tokens_per_second=4.0) as script:
         turn = await say(app, f"긴 이야기를 해 줘 {script.word}")
         await text_begins(app, turn)
+        script.set(tokens_per_second=60.0)
 
         async def answered() -> bool:
             messages = (await app.get(turn.result_url))["messages"]
@@ -108,11 +109,12 @@ async def test_a_client_that_leaves_for_good_finds_the_answer_later(
 
 
 async def test_worker_killed_in_the_middle_of_an_answer(world: World, app: AppClient) -> None:
-    with world.model.script(intent="general", reply_tokens=90, tokens_per_second=30.0) as script:
+    with world.model.script(intent="general", reply_tokens=90, tokens_per_second=4.0) as script:
         turn = await say(app, f"천천히 설명해 줘 {script.word}")
         watch = await text_begins(app, turn)
         watching = asyncio.create_task(to_end(app, turn, watch, within_seconds=45))
         old = world.stack.kill("workers")
+        script.set(tokens_per_second=60.0)
         watch = await watching
         await world.revived("workers", old)
     recovered = [event for event in watch.events if event.name == "token_recovery"]
@@ -124,12 +126,13 @@ async def test_worker_killed_in_the_middle_of_an_answer(world: World, app: AppCl
 async def test_a_worker_that_was_frozen_never_interleaves_with_its_successor(
     world: World, app: AppClient
 ) -> None:
-    with world.model.script(intent="general", reply_tokens=150, tokens_per_second=30.0) as script:
+    with world.model.script(intent="general", reply_tokens=150, tokens_per_second=6.0) as script:
         turn = await say(app, f"하나씩 알려 줘 {script.word}")
         watch = await text_begins(app, turn)
         watching = asyncio.create_task(to_end(app, turn, watch, within_seconds=60))
         async with world.another_worker("chat"):
             with world.stack.frozen("workers"):
+                script.set(tokens_per_second=30.0)
                 await until(
                     lambda: any(event.name == "token_recovery" for event in watch.events),
                     within_seconds=40,

@@ -19,6 +19,7 @@ from services.cli.app_client import AppClient, ServerEvent, Submitted
 from streaming.progress import stages
 from tests.e2e.chat_screen import assert_one_pair, new_chat, say, text_begins
 from tests.e2e.world import Watch, World, photo, read, to_end
+from tests.wait import until
 
 pytestmark = pytest.mark.stack
 
@@ -323,10 +324,14 @@ def test_the_event_token(plays: dict[str, Told]) -> None:
 async def test_the_event_token_recovery(
     world: World, app: AppClient, plays: dict[str, Told]
 ) -> None:
-    with world.model.script(intent="general", reply_tokens=60, tokens_per_second=30) as script:
+    with world.model.script(intent="general", reply_tokens=60, tokens_per_second=4) as script:
         turn = await say(app, f"{QUESTIONS['general']} {script.word}")
         await text_begins(app, turn)
-        late = await to_end(app, turn)  # sends no Last-Event-ID
+        late = Watch()  # sends no Last-Event-ID
+        watching = asyncio.create_task(to_end(app, turn, late))
+        await until(lambda: late.saw("token"), within_seconds=20, what="text of the late watcher")
+        script.set(tokens_per_second=60)
+        await watching
     (place,) = [n for n, event in enumerate(late.events) if event.name == "token_recovery"]
     snapshot = late.events[place]
     assert members(snapshot) == COMMON | {"accumulated", "last_seq", "completed"}

@@ -19,7 +19,7 @@ async def test_worker_killed_while_the_model_is_asked(
 ) -> None:
     with world.model.script(hang=1.0 if stage == "vision" else 0.0) as script:
         if stage == "answer":
-            script.set(answer_seconds=100.0)
+            script.set(answer_seconds=1000.0)  # 10 s: longer than a call may take
         url = await photo(alice)
         jobs = await asyncio.gather(*(alice.submit(url, script.word) for _ in range(4)))
         watching = [asyncio.create_task(to_end(alice, job)) for job in jobs]

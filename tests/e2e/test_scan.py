@@ -124,13 +124,14 @@ async def test_result_is_202_while_the_job_runs(
     world: World, alice: AppClient, http: httpx.AsyncClient
 ) -> None:
     me = {"authorization": f"Bearer {await world.token('alice')}"}
-    with world.model.script(scale=0.1) as script:
+    with world.model.script(hang=1.0) as script:
         job = await submit(alice, script.word)
         running = await http.get(job.result_url, headers=me)
         assert running.status_code == 202
         assert running.headers["retry-after"] == "2"
         assert running.json()["status"] == "processing"
         assert set(running.json()) == {"status", "message", "current_stage", "progress"}
+        script.set(hang=0.0)
         assert (await to_end(alice, job)).last.name == "done"
     assert (await http.get(job.result_url, headers=me)).status_code == 200
 
@@ -169,7 +170,7 @@ async def test_cancelled_scan_ends_for_those_who_watch(
     world: World, alice: AppClient, http: httpx.AsyncClient
 ) -> None:
     me = {"authorization": f"Bearer {await world.token('alice')}"}
-    with world.model.script(scale=0.1) as script:
+    with world.model.script(hang=1.0) as script:
         job = await submit(alice, script.word)
         watch = await read(alice, job, Watch(), at_most=1)
         assert (await http.delete(f"/api/v1/scan/{job.job_id}", headers=me)).status_code == 204

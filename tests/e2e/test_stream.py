@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import httpx
 import pytest
@@ -136,14 +137,15 @@ async def test_silence_is_filled_with_named_keepalives(world: World, alice: AppC
     with world.model.script(hang=1.0) as script:
         job = await submit(alice, script.word)
         names = []
-        async with asyncio.timeout(15):
-            async for event in alice.events(job.stream_url):
+        async with asyncio.timeout(30), aclosing(alice.events(job.stream_url)) as events:
+            async for event in events:
                 names.append(event.name)
                 if event.name == "keepalive":
                     assert list(event.data) == ["timestamp"]
                     assert event.id == ""
-                    break
-        assert names == ["queued", "vision", "keepalive"]
+                    if "vision" in names:
+                        break
+        assert [name for name in names if name != "keepalive"] == ["queued", "vision"]
         script.set(hang=0.0)
         assert (await to_end(alice, job)).last.name == "done"
 
@@ -151,21 +153,16 @@ async def test_silence_is_filled_with_named_keepalives(world: World, alice: AppC
 async def test_client_that_disconnects_mid_stream_leaves_nothing_behind(
     world: World, alice: AppClient
 ) -> None:
-    with world.model.script(scale=0.15) as script:
-        job = await submit(alice, script.word)
-        before = await world.streams_open()
-        streams = [alice.events(job.stream_url) for _ in range(10)]
-        await asyncio.gather(*(anext(stream) for stream in streams))
-        assert await world.streams_open() == before + 10
-        await asyncio.gather(*(stream.aclose() for stream in streams))
-
-        async def back() -> bool:
-            return await world.streams_open() == before
-
-        await until(back, within_seconds=5, what="the streams to be closed")
-        assert (await to_end(alice, job)).last.name == "done"
-
     async def none() -> bool:
         return await world.streams_open() == 0
 
-    await until(none, within_seconds=5, what="all streams to be closed")
+    await until(none, within_seconds=20, what="the streams of other tests to be closed")
+    with world.model.script(hang=1.0) as script:
+        job = await submit(alice, script.word)
+        streams = [alice.events(job.stream_url) for _ in range(10)]
+        await asyncio.gather(*(anext(stream) for stream in streams))
+        assert await world.streams_open() == 10
+        await asyncio.gather(*(stream.aclose() for stream in streams))
+        await until(none, within_seconds=20, what="the streams to be closed")
+        script.set(hang=0.0)
+        assert (await to_end(alice, job)).last.name == "done"

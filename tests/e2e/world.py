@@ -177,7 +177,7 @@ class World:
             process.terminate()
             await asyncio.wait_for(process.wait(), 20)
 
-    async def revived(self, part: str, old: int, *, within_seconds: float = 30) -> None:
+    async def revived(self, part: str, old: int, *, within_seconds: float = 60) -> None:
         """Wait until the supervisor has brought a killed part back."""
 
         def back() -> bool:
