@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
 
+import hiredis
 from redis.asyncio import (
     BlockingConnectionPool,
     Connection,
@@ -33,12 +35,17 @@ _SERIALIZER: Final = HiredisRespSerializer()
 
 
 class Packing:
-    """Packs commands with hiredis, as the client's synchronous half does: 8 µs instead of 32 for a
-    script call of 23 arguments, the commonest command of all our processes.
+    """Packs commands with hiredis, as the client's synchronous half does: 3 µs instead of 32 for a
+    script call of 23 arguments, the commonest command of all our processes (8 µs through the
+    serializer of that half, which looks at every argument first).
     """
 
     def pack_command(self, *args: Any) -> list[bytes]:
         """The bytes of a command."""
+        name = args[0]
+        if isinstance(name, str) and " " not in name:  # else it is two words on the wire
+            with suppress(TypeError):  # something the serializer knows to turn into bytes, or not
+                return [hiredis.pack_command(args)]
         packed: list[bytes] = _SERIALIZER.pack(*args)
         return packed
 
