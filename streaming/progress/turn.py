@@ -32,6 +32,7 @@ from streaming.progress.scripts import (
     RENEW,
     Call,
     ProgressUnavailable,
+    function,
 )
 
 log = logs.get(__name__)
@@ -40,15 +41,10 @@ KEEP_SECONDS: Final = 1.0
 """How often leases are looked through for those that need renewing."""
 
 
-def _function(name: str, script: Script) -> str:
-    """A script as a Lua function: its parameters take the place of Redis' two globals."""
-    return f"local function {name}(KEYS, ARGV)\n{script.text}\nend\n"
-
-
 BEGIN: Final = Script(
-    _function("acquire", ACQUIRE)
-    + _function("open", OPEN)
-    + _function("publish", PUBLISH)
+    function("acquire", ACQUIRE)
+    + function("open", OPEN)
+    + function("publish", PUBLISH)
     + """
 -- Take up a stage: nothing when the job has ended or has passed the stage, else the lease, the
 -- owner, the event, what an earlier attempt worked out and the number of its last token batch.
@@ -70,9 +66,9 @@ return {'begun', fence, redis.call('GET', KEYS[5]), redis.call('HGET', KEYS[2], 
 )
 
 FINISH: Final = Script(
-    _function("open", OPEN)
-    + _function("publish", PUBLISH)
-    + _function("release", RELEASE)
+    function("open", OPEN)
+    + function("publish", PUBLISH)
+    + function("release", RELEASE)
     + """
 -- Put a stage down: keep what it worked out, publish its event, give the lease back. Answers as
 -- publish does.

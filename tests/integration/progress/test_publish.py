@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
 from streaming.progress import keys
 from streaming.progress.checkpoint import Checkpoints
 from streaming.progress.event import ProgressEvent, StoredEvent
 from streaming.progress.lease import Leases
 from streaming.progress.publisher import ProgressPublisher
-from streaming.progress.scripts import ProgressUnavailable
+from streaming.progress.scripts import DUPLICATE, ProgressUnavailable, run_each
 
 from .conftest import RedisServer
 
@@ -244,3 +245,31 @@ def test_seq_grows_strictly_whatever_the_order(
             assert len(published) == len(set(steps))
 
     asyncio.run(run())
+
+
+async def test_an_error_of_one_publication_is_not_the_others(redis: Redis) -> None:
+    good, bad = new_job(), new_job()
+    while keys.shard_of(bad) != keys.shard_of(good):
+        bad = new_job()
+    await redis.set(keys.state(bad), "no hash")
+    publisher = ProgressPublisher(redis)
+    calls = [publisher.call_for(event(job, "queued")) for job in (good, bad, good)]
+    first, error, again = await run_each(redis, calls)
+    assert (first, again) == (0, DUPLICATE)
+    assert isinstance(error, ResponseError)
+    assert "WRONGTYPE" in str(error)
+    assert [e.stage for e in await stored(redis, keys.events(good))] == ["queued"]
+
+
+async def test_frames_of_many_jobs_go_together_and_each_in_order(redis: Redis) -> None:
+    jobs = [new_job() for _ in range(12)]
+    publisher = ProgressPublisher(redis)
+    frames = [
+        event(job, "token", "streaming", domain="chat", content=str(batch), token_batch=batch)
+        for batch in (1, 2, 3, 2)
+        for job in jobs
+    ]
+    told = await publisher.publish(*frames)
+    assert told == [1001] * 12 + [1002] * 12 + [1003] * 12 + [None] * 12
+    for job in jobs:
+        assert [e.content for e in await stored(redis, keys.events(job))] == ["1", "2", "3"]
