@@ -9,6 +9,7 @@ without a lease nothing is told, and the user learns the answer from the chat se
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -31,12 +32,30 @@ NODE: Final = "answer"
 
 _TRACER: Final = trace.get_tracer("eco2.chat")
 
+STEP_SECONDS: Final = 0.05
+"""Frames of all the turns of a process fall due on common steps of the clock. What is due together
+is read in one wake-up and published in one round trip, and reaches the bridges in one read.
+"""
+
+EARLY_SECONDS: Final = 0.002
+"""A frame may be sent so much before it is due: timers of the event loop count milliseconds."""
+
 MOST_UNSENT: Final = 400
 """Frames kept while Redis is away: a minute of them; `done` brings the whole answer anyway."""
 
 
 class Overtaken(Exception):  # noqa: N818 - says what happened to the turn
     """The turn is somebody else's now, or has ended."""
+
+
+def due_after(due: float, now: float, frame_seconds: float) -> float:
+    """When a frame may follow the one that was due at `due` and is sent `now`: a frame's time
+    later, on the next common step. Pure.
+    """
+    following = due + frame_seconds
+    if following < now + frame_seconds / 2:  # it is the first, or late
+        following = now + frame_seconds
+    return math.ceil(round(following / STEP_SECONDS, 3)) * STEP_SECONDS
 
 
 @dataclass(slots=True)
@@ -134,7 +153,7 @@ class Narration:
     async def say(self, text: str) -> None:
         """Add text; it is sent when a frame is due, the first at once."""
         self._pending += text
-        if self._pending and time.monotonic() >= self.due:
+        if self._pending and time.monotonic() >= self.due - EARLY_SECONDS:
             await self.flush()
 
     async def flush(self) -> None:
@@ -161,7 +180,7 @@ class Narration:
             del self._unsent[:-MOST_UNSENT]
         if not self._unsent:
             return
-        self.due = time.monotonic() + self._frame_seconds
+        self.due = due_after(self.due, time.monotonic(), self._frame_seconds)
         # a frame keeps its number, so one whose reply was lost is not told twice
         sending = tuple(self._unsent)
         try:

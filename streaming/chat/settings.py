@@ -24,10 +24,9 @@ class ChatWorkerSettings(RuntimeSettings):
     chat_turn_work_seconds: float = Field(default=300.0, gt=0)
     """Age at which a turn without a deadline of its own is given up."""
 
-    chat_frame_seconds: float = Field(default=0.15, ge=0.1, le=1.0)
-    """Shortest time between two frames of text: more than five to ten a second cost
-    the phone and the bridge and read no better; the first is
-    sent at once."""
+    chat_frame_seconds: float = Field(default=0.2, ge=0.1, le=1.0)
+    """Shortest time between two frames of text: at most five a second, six or seven tokens of a
+    quick model each. The first is sent at once."""
 
     chat_patience_seconds: float = Field(default=5.0, ge=0)
     """How long a turn waits for leave to call a model that is down or out of quota."""

@@ -34,9 +34,10 @@ BLOCK_MS: Final = 1000
 COUNT: Final = 500
 """Entries of a shard read at a time."""
 
-GATHER_SECONDS: Final = 0.02
+GATHER_SECONDS: Final = 0.04
 """Pause after a read that brought something, so that under load a read brings many entries: reading
-one costs ≈ 75 µs of CPU, fifty ≈ 145 µs (measured on 2 quiet cores)."""
+one costs ≈ 75 µs of CPU, fifty ≈ 145 µs (measured on 2 quiet cores). What is published together
+for several shards comes in two reads, because the first entry ends the wait."""
 
 LONGEST_PAUSE_SECONDS: Final = SHARD_SECONDS / 4
 """Pause between two reads that needs no replay: well below the age at which entries are trimmed,
