@@ -2,9 +2,9 @@
 
 Measured with 5 kB of instructions on one core: the SDK's usual call costs 2.2 ms of CPU, with its
 aiohttp transport 1.5 ms, with its low-level ``post`` and a body built here about 0.5 ms in a tight
-loop and 1.3 ms at the pace of a process that mostly waits. So the SDK gives what is known of the
-server (address, key, headers, transport), and the request goes straight through its transport. A
-client costs about 40 ms to build and lives as long as the process.
+loop. So the SDK gives what is known of the server (address, key, headers), and the request goes
+over connections of our own (:mod:`services.runtime.http1_client`). An SDK client costs about 40 ms
+to build and lives as long as the process.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
-import aiohttp
-import httpx2
-from openai import AsyncOpenAI, DefaultAioHttpClient, Timeout
+from openai import AsyncOpenAI
 
+from services.runtime import http1_client
 from services.runtime.retry_after import retry_after
 from streaming.knowledge import Knowledge, RuleDocument
 from streaming.model import schema
@@ -52,6 +52,12 @@ DEFAULT_RETRY_AFTER: Final = 2.0
 MAX_RETRY_AFTER: Final = 60.0
 """Longest pause a server may ask for: quotas are counted per minute."""
 
+ANSWER_BYTES: Final = 8_000_000
+"""Longest answer to a call for text that is read; a sensible one has 20 kB."""
+
+ERROR_BYTES: Final = 65_536
+"""What is read of an answer that is an error."""
+
 _REFUSED: Final = frozenset({400, 413, 415, 422})
 """Statuses that say something about the request; any other error is the server's or ours."""
 
@@ -68,6 +74,10 @@ _POLICY: Final = frozenset(
 _NOT_SERVED: Final = "model_not_found"
 """OpenAI's code for a model that was shut down (404) or is not open to the key (403). Google's
 interface answers 404 without a code of that kind."""
+
+
+Refusal = Callable[[int, bytes, Callable[[str], str | None]], ModelError]
+"""Makes an error of the status, the body and the headers (by lower-case name) of an answer."""
 
 
 class OpenAIProvider:
@@ -108,27 +118,22 @@ class OpenAIProvider:
         vision_call, answer_call = _calls(knowledge)
         self._vision_head = self.dialect.head(vision_call, self.options)
         self._answer_head = self.dialect.head(answer_call, self.options)
-        timeout = Timeout(
-            self._call_seconds,
-            connect=settings.model_connect_timeout_seconds,
-            # waiting for a free connection is the limiter's business
-            pool=None,
-        )
-        self.http = DefaultAioHttpClient(timeout=timeout)
         self._client = AsyncOpenAI(
             api_key=api_key or settings.openai_api_key.get_secret_value(),
             base_url=base_url or settings.openai_base_url,
             max_retries=0,
-            timeout=timeout,
-            http_client=self.http,
         )
         self.base_url = str(self._client.base_url).rstrip("/")
-        self.url = self.base_url + self.dialect.path
-        self.headers = {
-            name: value
-            for name, value in self._client.default_headers.items()
-            if isinstance(value, str)  # others stand for headers that are left out
-        }
+        self._path = urlsplit(self.base_url).path
+        self._http = http1_client.Client(
+            self.base_url,
+            {
+                name: value
+                for name, value in self._client.default_headers.items()
+                if isinstance(value, str)  # others stand for headers that are left out
+            },
+            connect_seconds=settings.model_connect_timeout_seconds,
+        )
         self.chat = Talk(self, knowledge, settings)
 
     @property
@@ -202,26 +207,22 @@ class OpenAIProvider:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self.chat.close()
+        self._http.close()
         await self._client.close()
 
     async def ask(self, head: bytes, text: str, shown: Shown | None = None) -> Reply:
         """One call whose fixed part is `head`. Raises a ModelError."""
         body = head + self.dialect.tail(self._model, text, shown)
         began = time.perf_counter()
+        content = await self.fetch(
+            self.dialect.path,
+            body,
+            seconds=self._call_seconds,
+            most_bytes=ANSWER_BYTES,
+            refusal=self.declined,
+        )
         try:
-            async with asyncio.timeout(self._call_seconds):
-                response = await self.http.post(self.url, content=body, headers=self.headers)
-        except TimeoutError:
-            raise ModelTimeout(f"no answer within {self._call_seconds:g} s") from None
-        except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
-            if timed_out_reading(error):
-                raise ModelTimeout("no answer in time") from error
-            raise ModelUnavailable("not reachable") from error
-        if response.status_code != HTTPStatus.OK:
-            raise self.declined(response.status_code, response.content, response.headers.get)
-        try:
-            parsed: object = json.loads(response.content)
+            parsed: object = json.loads(content)
         except ValueError as error:
             raise ModelOutputInvalid("the answer is not JSON") from error
         reply = self.dialect.read(parsed)
@@ -232,6 +233,34 @@ class OpenAIProvider:
             latency_seconds=time.perf_counter() - began,
         )
         return Reply(reply.text, reply.model, usage)
+
+    async def post(self, path: str, body: bytes) -> http1_client.Answer:
+        """Ask below the server's address; OSError when it can't be reached."""
+        return await self._http.post(self._path + path, body)
+
+    async def fetch(
+        self, path: str, body: bytes, *, seconds: float, most_bytes: int, refusal: Refusal
+    ) -> bytes:
+        """The whole of a good answer; a ModelError when there is none within time and size, what
+        `refusal` makes of it for an answer that is no 200.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await self.post(path, body)
+                try:
+                    good = answer.status == HTTPStatus.OK
+                    content = await answer.read(most_bytes if good else ERROR_BYTES)
+                finally:
+                    answer.close()
+        except TimeoutError:
+            raise ModelTimeout(f"no answer within {seconds:g} s") from None
+        except OSError as error:
+            raise ModelUnavailable("not reachable") from error
+        if not good:
+            raise refusal(answer.status, content, answer.headers.get)
+        if len(content) > most_bytes:
+            raise ModelOutputInvalid(f"the answer has more than {most_bytes} bytes")
+        return content
 
     def declined(self, status: int, body: bytes, header: Callable[[str], str | None]) -> ModelError:
         """As :meth:`refusal`, for a call to the model of this provider."""
@@ -297,16 +326,6 @@ def _code(body: bytes) -> str:
     error = document.get("error") if isinstance(document, dict) else None
     told = (error.get("code"), error.get("type")) if isinstance(error, dict) else ()
     return next((code for code in told if isinstance(code, str) and code), "no code")
-
-
-def timed_out_reading(error: BaseException) -> bool:
-    """Whether the server was reached and kept silent: the transport calls a refused connection a
-    time-out as well.
-    """
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, aiohttp.SocketTimeoutError):
-        cause = cause.__cause__
-    return cause is not None
 
 
 def pause(

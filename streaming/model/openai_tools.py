@@ -11,21 +11,14 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from http import HTTPStatus
-from typing import Any, Final
-
-import aiohttp
-import httpx2
-from openai import Timeout
+from typing import Any
 
 from streaming.knowledge import Knowledge
 from streaming.model import wire_tools
-from streaming.model.openai import OpenAIProvider, timed_out_reading
-from streaming.model.provider import ModelOutputInvalid, ModelTimeout, ModelUnavailable
+from streaming.model.openai import OpenAIProvider
+from streaming.model.provider import ModelOutputInvalid
 from streaming.model.settings import ModelSettings
 from streaming.model.tools import Drawing, Finding
-
-_ERROR_BYTES: Final = 65_536
 
 
 class OpenAITools:
@@ -80,44 +73,15 @@ class OpenAITools:
 
     async def _post(self, path: str, body: bytes, seconds: float, most_bytes: int) -> object:
         """The JSON that is answered; a ModelError when there is none within time and size."""
-        provider = self._provider
-        timeout = Timeout(seconds, connect=self._settings.model_connect_timeout_seconds, pool=None)
-        try:
-            async with (
-                asyncio.timeout(seconds),
-                provider.http.stream(
-                    "POST",
-                    provider.base_url + path,
-                    content=body,
-                    headers=provider.headers,
-                    timeout=timeout,
-                ) as response,
-            ):
-                status, headers = response.status_code, response.headers
-                most = most_bytes if status == HTTPStatus.OK else _ERROR_BYTES
-                content, whole = await _read(response, most)
-        except TimeoutError:
-            raise ModelTimeout(f"no answer within {seconds:g} s") from None
-        except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
-            if timed_out_reading(error):
-                raise ModelTimeout("no answer in time") from error
-            raise ModelUnavailable("not reachable") from error
-        if status != HTTPStatus.OK:
-            raise provider.refusal(status, content, headers.get)
-        if not whole:
-            raise ModelOutputInvalid(f"the answer has more than {most_bytes} bytes")
+        content = await self._provider.fetch(
+            path,
+            body,
+            seconds=seconds,
+            most_bytes=most_bytes,
+            refusal=self._provider.refusal,
+        )
         try:
             parsed: object = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise ModelOutputInvalid("the answer is not JSON") from error
         return parsed
-
-
-async def _read(response: httpx2.Response, most_bytes: int) -> tuple[bytes, bool]:
-    """The body, and whether it is whole: no more is read than `most_bytes`."""
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > most_bytes:
-            return bytes(content[:most_bytes]), False
-    return bytes(content), True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from streaming.model.provider import (
     ModelOutputInvalid,
@@ -60,8 +60,7 @@ class Reply:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """What one event of a stream says."""
 
     text: str = ""

@@ -252,3 +252,12 @@ def _objects(node: Any) -> list[dict[str, Any]]:
         return []
     here = [node] if node.get("type") == "object" else []
     return here + [found for value in node.values() for found in _objects(value)]
+
+
+async def test_a_proxy_is_asked_in_the_servers_place(
+    make: Make, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{simulator.port}")
+    monkeypatch.setenv("no_proxy", "")
+    provider = make(openai_base_url="http://models.example/v1")
+    assert (await provider.vision(PHOTO, "")).middle == "유리병"
