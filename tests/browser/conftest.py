@@ -12,7 +12,7 @@ from tests.browser import chromium, origins
 
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 45_000
 """How long a page may take to show what is expected of it, on a busy machine."""
 
 

@@ -272,7 +272,7 @@ async def submitted(stack: EphemeralStack, token: str) -> str:
 
 async def watched(front: Front) -> list[dict[str, Any]]:
     """What the page has seen when its stream has ended."""
-    await front.page.wait_for_function("window.ended", timeout=30_000)
+    await front.page.wait_for_function("window.ended", timeout=60_000)
     assert await front.page.evaluate("window.ended") == "done"
     seen: list[dict[str, Any]] = await front.page.evaluate("window.seen")
     numbers = [event["seq"] for event in seen]

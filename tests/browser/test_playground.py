@@ -19,7 +19,7 @@ OVERLAPS = """() => {
         .map(([other]) => `${id} and ${other}`));
 }"""
 
-JOB_MS = 30_000
+JOB_MS = 60_000
 """A scan or a turn on a busy machine."""
 
 
