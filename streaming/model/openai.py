@@ -3,8 +3,8 @@
 Measured with 5 kB of instructions on one core: the SDK's usual call costs 2.2 ms of CPU, with its
 aiohttp transport 1.5 ms, with its low-level ``post`` and a body built here about 0.5 ms in a tight
 loop. So the SDK gives what is known of the server (address, key, headers), and the request goes
-over connections of our own (:mod:`services.runtime.http1_client`). An SDK client costs about 40 ms
-to build and lives as long as the process.
+over aiohttp's connections (:mod:`streaming.model.connections`). An SDK client costs about 40 ms to
+build and lives as long as the process.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
+import aiohttp
 from openai import AsyncOpenAI
+from yarl import URL
 
-from services.runtime import http1_client
 from services.runtime.retry_after import retry_after
 from streaming.knowledge import Knowledge, RuleDocument
 from streaming.model import schema
+from streaming.model.connections import Connections, trouble
 from streaming.model.provider import (
     Answer,
     Image,
@@ -34,7 +35,6 @@ from streaming.model.provider import (
     ModelRateLimited,
     ModelRefused,
     ModelRejected,
-    ModelTimeout,
     ModelUnavailable,
     Usage,
     Vision,
@@ -124,16 +124,13 @@ class OpenAIProvider:
             max_retries=0,
         )
         self.base_url = str(self._client.base_url).rstrip("/")
-        self._path = urlsplit(self.base_url).path
-        self._http = http1_client.Client(
-            self.base_url,
-            {
-                name: value
-                for name, value in self._client.default_headers.items()
-                if isinstance(value, str)  # others stand for headers that are left out
-            },
-            connect_seconds=settings.model_connect_timeout_seconds,
-        )
+        self.url = URL(self.base_url + self.dialect.path)
+        self.connections = Connections(self.url, settings.model_connect_timeout_seconds)
+        self.headers = {
+            name: value
+            for name, value in self._client.default_headers.items()
+            if isinstance(value, str)  # others stand for headers that are left out
+        }
         self.chat = Talk(self, knowledge, settings)
 
     @property
@@ -207,7 +204,7 @@ class OpenAIProvider:
 
     async def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        await self.connections.close()
         await self._client.close()
 
     async def ask(self, head: bytes, text: str, shown: Shown | None = None) -> Reply:
@@ -215,7 +212,7 @@ class OpenAIProvider:
         body = head + self.dialect.tail(self._model, text, shown)
         began = time.perf_counter()
         content = await self.fetch(
-            self.dialect.path,
+            self.url,
             body,
             seconds=self._call_seconds,
             most_bytes=ANSWER_BYTES,
@@ -234,31 +231,24 @@ class OpenAIProvider:
         )
         return Reply(reply.text, reply.model, usage)
 
-    async def post(self, path: str, body: bytes) -> http1_client.Answer:
-        """Ask below the server's address; OSError when it can't be reached."""
-        return await self._http.post(self._path + path, body)
-
     async def fetch(
-        self, path: str, body: bytes, *, seconds: float, most_bytes: int, refusal: Refusal
+        self, url: URL, body: bytes, *, seconds: float, most_bytes: int, refusal: Refusal
     ) -> bytes:
         """The whole of a good answer; a ModelError when there is none within time and size, what
         `refusal` makes of it for an answer that is no 200.
         """
         try:
-            async with asyncio.timeout(seconds):
-                answer = await self.post(path, body)
-                try:
-                    good = answer.status == HTTPStatus.OK
-                    content = await answer.read(most_bytes if good else ERROR_BYTES)
-                finally:
-                    answer.close()
-        except TimeoutError:
-            raise ModelTimeout(f"no answer within {seconds:g} s") from None
-        except OSError as error:
-            raise ModelUnavailable("not reachable") from error
+            async with (
+                asyncio.timeout(seconds),
+                self.connections.session.post(url, data=body, headers=self.headers) as response,
+            ):
+                good = response.status == HTTPStatus.OK
+                content, whole = await _read(response, most_bytes if good else ERROR_BYTES)
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise trouble(error, seconds) from error
         if not good:
-            raise refusal(answer.status, content, answer.headers.get)
-        if len(content) > most_bytes:
+            raise refusal(response.status, content, response.headers.get)
+        if not whole:
             raise ModelOutputInvalid(f"the answer has more than {most_bytes} bytes")
         return content
 
@@ -315,6 +305,16 @@ def _data_url(image: Image) -> str:
     if image.data is None:
         raise ValueError("an inline photo needs its bytes")
     return f"data:{image.content_type};base64,{base64.b64encode(image.data).decode('ascii')}"
+
+
+async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> tuple[bytes, bool]:
+    """The body, and whether it is whole: no more is read than `most_bytes`."""
+    content = bytearray()
+    while chunk := await response.content.readany():
+        content += chunk
+        if len(content) > most_bytes:
+            return bytes(content[:most_bytes]), False
+    return bytes(content), True
 
 
 def _code(body: bytes) -> str:

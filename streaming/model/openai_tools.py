@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from yarl import URL
+
 from streaming.knowledge import Knowledge
 from streaming.model import wire_tools
 from streaming.model.openai import OpenAIProvider
@@ -74,7 +76,7 @@ class OpenAITools:
     async def _post(self, path: str, body: bytes, seconds: float, most_bytes: int) -> object:
         """The JSON that is answered; a ModelError when there is none within time and size."""
         content = await self._provider.fetch(
-            path,
+            URL(self._provider.base_url + path),
             body,
             seconds=seconds,
             most_bytes=most_bytes,

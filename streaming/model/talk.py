@@ -15,12 +15,13 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+import aiohttp
 from pydantic_core import from_json
 
-from services.runtime.http1_client import Answer
 from streaming.knowledge import Knowledge
 from streaming.model import schema
 from streaming.model.chat import Grading, Line, Speech, Summary, Understanding
+from streaming.model.connections import trouble
 from streaming.model.provider import (
     ModelOutputInvalid,
     ModelTimeout,
@@ -110,13 +111,13 @@ class Talk:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._first):
-                answer = await provider.post(self._dialect.path, body)
-        except TimeoutError:
-            raise ModelTimeout(f"no answer within {self._first:g} s") from None
-        except OSError as error:
-            raise ModelUnavailable("not reachable") from error
+                response = await provider.connections.session.post(
+                    provider.url, data=body, headers=provider.headers
+                )
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise trouble(error, self._first) from error
         stream = _Stream(
-            answer,
+            response,
             self._dialect,
             model=provider.model,
             prompt_version=self._reply.version,
@@ -125,10 +126,10 @@ class Talk:
             idle_seconds=self._idle,
         )
         try:
-            if answer.status != HTTPStatus.OK:
-                text = await _beginning(answer)
-                raise provider.declined(answer.status, text, answer.headers.get)
-            if "event-stream" not in answer.headers.get("content-type", ""):
+            if response.status != HTTPStatus.OK:
+                text = await _beginning(response)
+                raise provider.declined(response.status, text, response.headers.get)
+            if "event-stream" not in response.headers.get("content-type", ""):
                 raise ModelOutputInvalid("the answer is not a stream")
             yield stream
         finally:
@@ -140,7 +141,7 @@ class _Stream:
 
     def __init__(
         self,
-        answer: Answer,
+        response: aiohttp.ClientResponse,
         dialect: Dialect,
         *,
         model: str,
@@ -153,7 +154,7 @@ class _Stream:
         self.prompt_version = prompt_version
         self.usage = Usage()
         self.cut = False
-        self._answer = answer
+        self._response = response
         self._dialect = dialect
         self._began = began
         self._patience = first_seconds
@@ -173,10 +174,10 @@ class _Stream:
         while not self._finished:
             self._waits_since = self._loop.time()
             try:
-                chunk = await self._answer.some()
+                chunk = await self._arrived()
             except TimeoutError:
                 raise ModelTimeout(f"silent for {self._patience:g} s") from None
-            except OSError as error:
+            except (aiohttp.ClientError, OSError) as error:
                 raise ModelUnavailable("the stream broke off") from error
             finally:
                 self._waits_since = None
@@ -191,7 +192,7 @@ class _Stream:
     def close(self) -> None:
         """Let the stream go: one that was read out gives its connection back, any other is cut."""
         self._watch.cancel()
-        self._answer.close()
+        self._response.close()
 
     def _watch_for(self, seconds: float) -> None:
         """Be patient for so long from now on."""
@@ -208,7 +209,23 @@ class _Stream:
         if left > 0:
             self._watch = self._loop.call_later(left, self._look)
         else:
-            self._answer.break_off(TimeoutError())
+            self._response.content.set_exception(TimeoutError())
+
+    async def _arrived(self) -> bytes:
+        """What has arrived; empty at the end.
+
+        Between two reads the socket is left alone, so that what comes meanwhile is one wake-up
+        instead of many (1.0 ms of CPU a second of speech instead of 1.4).
+        """
+        response = self._response
+        connection = response.connection  # None once all has arrived
+        if connection is not None and connection.transport is not None:
+            connection.transport.resume_reading()
+        chunk = await response.content.readany()
+        connection = response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.pause_reading()
+        return chunk
 
     def _end(self) -> str:
         """The bytes are over: good only if the model had said all it had to say."""
@@ -248,9 +265,9 @@ class _Stream:
         self.usage = replace(self.usage, latency_seconds=time.perf_counter() - self._began)
 
 
-async def _beginning(answer: Answer) -> bytes:
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     try:
         async with asyncio.timeout(2.0):
-            return await answer.read(_ERROR_BYTES)
-    except OSError:  # of which a time-out is one
+            return await response.content.read(_ERROR_BYTES)
+    except (TimeoutError, aiohttp.ClientError, OSError):
         return b""

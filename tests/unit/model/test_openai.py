@@ -7,9 +7,12 @@ import base64
 import json
 from typing import Any
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from streaming.knowledge import Knowledge
+from streaming.model.connections import proxy_to, trouble
 from streaming.model.openai import MAX_RETRY_AFTER, pause
 from streaming.model.provider import (
     Image,
@@ -254,6 +257,27 @@ def _objects(node: Any) -> list[dict[str, Any]]:
     return here + [found for value in node.values() for found in _objects(value)]
 
 
+@pytest.mark.parametrize(
+    ("environ", "url", "proxy"),
+    [
+        ({}, "https://api.openai.com/v1", None),
+        ({"https_proxy": "http://u:p@proxy"}, "https://api.openai.com/v1", "http://u:p@proxy"),
+        ({"https_proxy": "proxy:3128"}, "https://api.openai.com/v1", "http://proxy:3128"),
+        ({"https_proxy": "http://proxy:3128"}, "http://10.0.0.1/v1", None),
+        ({"https_proxy": "http://proxy", "no_proxy": "openai.com"}, "https://api.openai.com", None),
+    ],
+)
+def test_calls_go_through_the_proxy_of_the_environment(
+    environ: dict[str, str], url: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_to(URL(url)) == proxy
+
+
 async def test_a_proxy_is_asked_in_the_servers_place(
     make: Make, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,3 +285,19 @@ async def test_a_proxy_is_asked_in_the_servers_place(
     monkeypatch.setenv("no_proxy", "")
     provider = make(openai_base_url="http://models.example/v1")
     assert (await provider.vision(PHOTO, "")).middle == "유리병"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (aiohttp.ConnectionTimeoutError(), ModelUnavailable),
+        (ConnectionRefusedError(), ModelUnavailable),
+        (aiohttp.ServerDisconnectedError(), ModelUnavailable),
+        (aiohttp.SocketTimeoutError(), ModelTimeout),
+        (TimeoutError(), ModelTimeout),
+    ],
+)
+def test_only_a_server_that_was_reached_takes_too_long(
+    error: Exception, kind: type[Exception]
+) -> None:
+    assert type(trouble(error, 1.0)) is kind
