@@ -35,6 +35,10 @@ MOST_FAULTS: Final = 20
 DEEPEST: Final = 8
 """Lists and mappings in each other; a catalogue has four."""
 
+MOST_VALUES: Final = 30_000
+"""Keys and values of a file: 60 for each of 500 characters, who need 12 and their aliases. As many
+as fit into the bytes would take seconds to read."""
+
 _TEXTS: Final = ("code", "name", "type", "dialog")
 _FIELDS: Final = frozenset({*_TEXTS, "match", "default", "aliases"})
 _MAPPING: Final = "tag:yaml.org,2002:map"
@@ -96,7 +100,7 @@ def parse(data: bytes) -> list[Character]:
 def _composed(data: bytes) -> yaml.Node | None:
     try:
         text = data.decode()
-        if fault := _too_deep(text):
+        if fault := _too_much(text):
             raise CatalogueFileError([fault])
         node: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
     except UnicodeDecodeError as error:
@@ -114,20 +118,23 @@ def _composed(data: bytes) -> yaml.Node | None:
     return node
 
 
-def _too_deep(text: str) -> Fault | None:
-    """A fault where lists and mappings stand deeper in each other than any catalogue's: the library
-    composes them by recursion, on the stack of the process.
+def _too_much(text: str) -> Fault | None:
+    """A fault where there are more values than in any catalogue, or where lists and mappings stand
+    deeper in each other: the library composes them by recursion, on the stack of the process.
     """
-    depth = 0
+    depth = values = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        values += isinstance(event, yaml.NodeEvent)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            if depth > DEEPEST:
-                mark = event.start_mark
-                line = 1 if mark is None else mark.line + 1
-                return Fault(line, "nested too deeply for a catalogue")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        if depth > DEEPEST or values > MOST_VALUES:
+            mark = event.start_mark
+            line = 1 if mark is None else mark.line + 1
+            if depth > DEEPEST:
+                return Fault(line, "nested too deeply for a catalogue")
+            return Fault(line, f"more than {MOST_VALUES} keys and values")
     return None
 
 
