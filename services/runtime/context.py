@@ -110,7 +110,8 @@ class ProcessContext:
 
         async def close(pool: Pool) -> None:
             try:
-                await asyncio.wait_for(pool.close(), 5.0)
+                async with asyncio.timeout(5.0):
+                    await pool.close()
             except TimeoutError:
                 pool.terminate()
 

@@ -113,7 +113,8 @@ class Listener:
             connection.finish()
         if self.connections and seconds > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.emptied.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self.emptied.wait()
 
     def close(self) -> None:
         """Listen no more and break every connection."""
