@@ -125,6 +125,12 @@ async def test_frozen_bridge_catches_up(redis_server: RedisServer, redis: Redis)
     await publisher.open_job(job_id, domain="scan", user_id=USER)
     async with bridge_process(redis_server.url, port) as process:
         client = await Client.get(port, f"/api/v1/scan/{job_id}/events")
+
+        async def following() -> bool:
+            return bool((await redis.info("clients"))["blocked_clients"] == 1)
+
+        # A stream that comes and is deleted before the bridge first waits for it was never there.
+        await until(following, what="the bridge waiting for events")
         process.send_signal(signal.SIGSTOP)
         for event in events(job_id)[:-1]:
             await publisher.publish(event)
