@@ -144,18 +144,16 @@ async def measure(streams: int, rate: float) -> None:
     """Run the benchmark and print its figures."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, streams * 2 + 1000), hard))
-    server = RedisServer(fsync="everysec")
-    server.start()
     ports = {name: free_port() for name in ("progress", "progress_sse", "metrics_progress", "scan")}
-    bridge = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _BRIDGE, env=environment(server.url, ports), cwd=ROOT
-    )
-    try:
-        await _measure(streams, rate, server.url, ports["progress_sse"], bridge.pid)
-    finally:
-        bridge.terminate()
-        await bridge.wait()
-        server.close()
+    with RedisServer(fsync="everysec") as server:
+        bridge = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _BRIDGE, env=environment(server.url, ports), cwd=ROOT
+        )
+        try:
+            await _measure(streams, rate, server.url, ports["progress_sse"], bridge.pid)
+        finally:
+            bridge.terminate()
+            await bridge.wait()
 
 
 async def _measure(streams: int, rate: float, redis_url: str, port: int, bridge_pid: int) -> None:

@@ -29,10 +29,8 @@ TIMEOUT = {"type": "error", "error": "timeout", "message": "Maximum wait time ex
 
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[RedisServer]:
-    server = RedisServer()
-    server.start()
-    yield server
-    server.close()
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture
