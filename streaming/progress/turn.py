@@ -70,18 +70,22 @@ FINISH: Final = Script(
     + function("publish", PUBLISH)
     + function("release", RELEASE)
     + """
--- Put a stage down: keep what it worked out, publish its event, give the lease back. Answers as
--- publish does.
+-- Put a stage down: keep what it worked out, publish its events, give the lease back. Answers what
+-- publish does for each of them.
 -- KEYS  lease, state, shard stream, job stream, checkpoint
 -- ARGV  1 token  2 fence  3 life of the job's keys s  4 owner  5 domain  6 traceparent
---       7 checkpoint ('': none)  8.. arguments of publish
+--       7 checkpoint ('': none)  8.. for each event the number of its arguments, and they
 if ARGV[7] ~= '' then redis.call('SET', KEYS[5], ARGV[7], 'EX', ARGV[3]) end
 open({KEYS[2]}, {ARGV[4], ARGV[5], ARGV[6], ARGV[3]})
-local event = {}
-for i = 8, #ARGV do event[#event + 1] = ARGV[i] end
-local seq = publish({KEYS[3], KEYS[4], KEYS[2]}, event)
+local replies, at = {}, 8
+while at <= #ARGV do
+  local last = at + tonumber(ARGV[at])
+  local event = {unpack(ARGV, at + 1, last)}
+  replies[#replies + 1] = publish({KEYS[3], KEYS[4], KEYS[2]}, event)
+  at = last + 1
+end
 release({KEYS[1]}, {ARGV[1], ARGV[2]})
-return seq
+return replies
 """
 )
 
@@ -217,18 +221,21 @@ class Turns:
         event: ProgressEvent,
         more: Sequence[ProgressEvent] = (),
     ) -> bool:
-        """Keep the checkpoint, publish the event, give the lease back, publish what comes after.
+        """Keep the checkpoint, publish the event and `more` of the job, give the lease back.
 
         False when the event was refused because somebody else has taken the stage over.
+
+        All of it is one call, so that none of the events is told without those before it: of
+        several calls, a restarted Redis may know the scripts of the later ones only.
         """
         self._by_id.pop(id(turn), None)
         place = turn.place
-        published = self._publisher.call_for(event)
-        replies = await self._gather.run(
+        published = [self._publisher.call_for(each) for each in (event, *more)]
+        (replies,) = await self._gather.run(
             [
                 Call(
                     FINISH,
-                    self._keys(place, published),
+                    self._keys(place, published[0]),
                     (
                         turn.token,
                         turn.fence,
@@ -237,10 +244,9 @@ class Turns:
                         place.domain,
                         place.traceparent,
                         checkpoint or b"",
-                        *published.args,
+                        *(arg for call in published for arg in (len(call.args), *call.args)),
                     ),
                 ),
-                *map(self._publisher.call_for, more),
             ],
         )
         return bool(replies[0] != FENCED)
