@@ -164,10 +164,10 @@ class ProgressCore:
                 ) from error
             if job is not None:
                 owner, owning_domain = job.user_id, job.domain
-                if job.ending is None:
-                    self._endings.follow(stream.job_id)
+                if job.ending:
+                    stream.end([Item(event) for event in job.ending])
                 else:
-                    stream.end(Item(job.ending))
+                    self._endings.follow(stream.job_id)
         if owner != stream.user_id or (domain is not None and domain != owning_domain):
             raise DomainError(
                 ErrorReason.ERROR_REASON_JOB_NOT_FOUND,
@@ -227,7 +227,7 @@ class ProgressCore:
                 if stream.shard in affected:
                     stream.go_stale(rewound=rewound)
 
-    def _end(self, job_id: str, event: StoredEvent) -> None:
-        item = Item(event)
+    def _end(self, job_id: str, events: Sequence[StoredEvent]) -> None:
+        items = [Item(event) for event in events]
         for stream in self._streams.get(job_id, ()):
-            stream.end(item)
+            stream.end(items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Final
 
 from edge.progress import metrics
@@ -22,7 +22,7 @@ under way, and would be cut off by what the domain says of the ending."""
 class Endings:
     """Asks the domains about watched jobs, gently: once a job, never once a client.
 
-    `ended(job_id, event)` gets the last event of a job that has ended; `watched` are those
+    `ended(job_id, events)` gets the last events of a job that has ended; `watched` are those
     somebody still wants to know about.
     """
 
@@ -30,7 +30,7 @@ class Endings:
         self,
         sources: Mapping[str, JobSource],
         *,
-        ended: Callable[[str, StoredEvent], None],
+        ended: Callable[[str, Sequence[StoredEvent]], None],
         watched: Container[str],
         poll_seconds: float,
         polls_per_second: float,
@@ -102,8 +102,8 @@ class Endings:
             job = await self.look_up(job_id, None)
         except DomainUnavailable:
             job = None
-        if job is not None and job.ending is not None:
-            age_seconds = time.time() - job.ending.id.ms / 1000
+        if job is not None and job.ending:
+            age_seconds = time.time() - job.ending[-1].id.ms / 1000
             if settled or age_seconds >= SETTLE_SECONDS:
                 self._ended(job_id, job.ending)
             else:

@@ -35,8 +35,9 @@ class Job:
 
     user_id: str
     domain: stages.Domain
-    ending: StoredEvent | None
-    """The event that ends its stream; None while it runs."""
+    ending: tuple[StoredEvent, ...]
+    """The event that ends its stream, after those that are told only once the job has ended; empty
+    while it runs."""
 
 
 class JobSource(Protocol):
@@ -87,17 +88,32 @@ async def _answer(domain: str, call: Awaitable[R]) -> R | None:
         raise DomainUnavailable(f"{domain}: {error.code().name}") from error
 
 
-def scan_ending(job: scan_pb2.Job) -> StoredEvent | None:
-    """The event that tells how a scan ended; None while it runs."""
-    return _ending("scan", job)
+def scan_ending(job: scan_pb2.Job) -> tuple[StoredEvent, ...]:
+    """The events that tell how a scan ended; none while it runs."""
+    last = _last("scan", job)
+    if last is None:
+        return ()
+    if last.status != stages.COMPLETED:
+        return (last,)
+    name, status = stages.STORES_SCAN, stages.COMPLETED
+    stored = StoredEvent(
+        StreamId(last.id.ms - 1, 0),
+        last.job_id,
+        name,
+        status,
+        stages.lowest_seq("scan", name, status),
+        stages.percentage("scan", name, status),
+    )
+    return stored, last
 
 
-def chat_ending(turn: chat_pb2.Turn) -> StoredEvent | None:
-    """The event that tells how a turn ended; None while it runs or waits for its user."""
-    return _ending("chat", turn)
+def chat_ending(turn: chat_pb2.Turn) -> tuple[StoredEvent, ...]:
+    """The event that tells how a turn ended; none while it runs or waits for its user."""
+    last = _last("chat", turn)
+    return () if last is None else (last,)
 
 
-def _ending(domain: stages.Domain, job: scan_pb2.Job | chat_pb2.Turn) -> StoredEvent | None:
+def _last(domain: stages.Domain, job: scan_pb2.Job | chat_pb2.Turn) -> StoredEvent | None:
     """The last event of a job, as who ended it publishes it, with the time of that as its id."""
     ended = job.finished_at
     id_ = StreamId(ended.seconds * 1000 + ended.nanos // 1_000_000, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge.progress import metrics
@@ -37,7 +37,7 @@ class Subscription:
 
     __slots__ = (
         "_ending", "_histories", "_last_id", "_last_seq", "_last_token", "_limit", "_lost",
-        "_queue", "_replay_at", "_replaying", "_resume", "_stale", "_tip", "_waiter",
+        "_queue", "_reached", "_replay_at", "_replaying", "_resume", "_stale", "_tip", "_waiter",
         "closed", "due", "job_id", "quiet_since", "shard", "user_id",
     )  # fmt: skip
 
@@ -71,8 +71,9 @@ class Subscription:
         self._resume: Resume | None = resume
         self._last_id: StreamId = resume.after
         self._last_seq = -1
+        self._reached = -1
         self._last_token = max(resume.recovered or 0, resume.tokens or 0)
-        self._ending: Item | None = None
+        self._ending: Sequence[Item] = ()
         self._waiter: asyncio.Future[None] | None = None
 
     @property
@@ -111,9 +112,11 @@ class Subscription:
             self._last_id = START
         self.wake()
 
-    def end(self, item: Item) -> None:
-        """Give the client `item`, learned from elsewhere, after what it still has to get."""
-        self._ending = item
+    def end(self, items: Sequence[Item]) -> None:
+        """Give the client the end of the job, learned from elsewhere, after what it still has to
+        get: the last of `items`, and those before it that are next in the job's order.
+        """
+        self._ending = items
         self.wake()
 
     def close(self, reason: str) -> None:
@@ -176,6 +179,7 @@ class Subscription:
             self._replaying = False
         if not self._stale:
             self._join(events)
+        self._reached = max(self._reached, history.state.seq)
         return history.state
 
     def _join(self, events: list[StoredEvent]) -> None:
@@ -196,12 +200,19 @@ class Subscription:
         """What is queued and was not given before; the ending once nothing is left."""
         queued, self._queue = self._queue, []
         items = [item for item in queued if self._is_new(item.event)]
-        if not items and self._ending is not None:
-            items, self._ending = [self._ending], None
+        if not items and self._ending:
+            items, self._ending = self._still_untold(self._ending), ()
         if items:
             self._resume = None
             self.quiet_since = asyncio.get_running_loop().time()
         return items
+
+    def _still_untold(self, ending: Sequence[Item]) -> list[Item]:
+        """The end of the job, with what comes before it where the job's events break off there: a
+        stage is not left without its end, and nothing that may have been told is told again.
+        """
+        *before, last = ending
+        return [item for item in before if item.event.seq == self._reached + 1] + [last]
 
     def _is_new(self, event: StoredEvent) -> bool:
         """Whether the client lacks the event; if so it counts as given from now on.
@@ -220,4 +231,5 @@ class Subscription:
             if event.seq <= self._last_seq and not event.is_terminal:
                 return False
             self._last_seq = event.seq
+            self._reached = max(self._reached, event.seq)
         return True

@@ -16,7 +16,10 @@ from services.chat.state import Status
 from services.chat.turn import Memory, Turn
 from services.chat.turns import TurnStore
 from services.chat.waiting import Waits
+from services.runtime import logs
 from services.runtime.errors import meaning_of, reason_named
+
+log = logs.get(__name__)
 
 
 class Desk:
@@ -79,6 +82,7 @@ class Desk:
         if failed is None:
             return await self.get(request.job_id)
         metrics.ENDED.labels(Status.FAILED, request.error_reason).inc()
+        log.info("turn failed", job_id=request.job_id, reason=request.error_reason)
         return failed
 
 

@@ -12,7 +12,7 @@ from eco2.scan.v1 import scan_pb2, scan_service_pb2, scan_service_pb2_grpc
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
 
-from services.runtime import idempotency, identity, paging, reply
+from services.runtime import idempotency, identity, logs, paging, reply
 from services.runtime.cursor import Cursor
 from services.runtime.errors import reason_named
 from services.runtime.limits import RateLimiter
@@ -30,6 +30,8 @@ from streaming.progress.endings import Endings
 from streaming.progress.event import START
 from streaming.progress.history import Histories
 from streaming.progress.scripts import ProgressUnavailable
+
+log = logs.get(__name__)
 
 DEFAULT_PAGE: Final = 20
 RETRY_AFTER_SECONDS: Final = 2
@@ -174,6 +176,8 @@ class ScanService(scan_service_pb2_grpc.ScanServiceServicer):
         job = await self._store.fail(job_id, request.reason, request.stage)
         if job is None:
             job = await self._store.get(job_id)
+        else:
+            log.info("job failed", job_id=job_id, reason=request.reason, stage=request.stage)
         return scan_service_pb2.FailJobResponse(job=_message(job, request.job_id))
 
     async def EraseUser(

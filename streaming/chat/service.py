@@ -67,7 +67,6 @@ class TurnService:
                 raise
             log.warning("a turn to be failed does not exist", job_id=task.job_id)
             turn = chat_pb2.Turn(status="failed", error_reason=reason)
-        log.info("turn ended", job_id=task.job_id, status=turn.status, reason=turn.error_reason)
         await self.publish_end(task, turn)
 
     async def publish_end(self, task: chat_turn_pb2.ChatTurn, turn: chat_pb2.Turn) -> None:

@@ -31,34 +31,41 @@ CANCELLED_MESSAGE: Final = "취소된 작업입니다."
 
 
 class Endings:
-    """Fails jobs, and publishes how jobs ended that were ended by somebody else."""
+    """Fails jobs, and publishes how jobs ended, whoever has ended them."""
 
     def __init__(self, scan: ScanServiceAsyncStub, publisher: ProgressPublisher) -> None:
         self._scan = scan
         self._publisher = publisher
 
-    async def fail(self, task: scan_task_pb2.ScanTask, stage: str, reason: str) -> None:
-        """End a job with a reason, unless it has ended, and publish how it ended. Repeatable.
+    async def fail(self, task: scan_task_pb2.ScanTask, stage: str, reason: str) -> scan_pb2.Job:
+        """End a job with a reason, unless it has ended; how it ended. Repeatable.
 
-        Raises ``grpc.aio.AioRpcError`` when the scan service can't be told. Watchers are told as
-        far as Redis allows: those who come back learn the end from the scan service.
+        Raises ``grpc.aio.AioRpcError`` when the scan service can't be told.
         """
         request = scan_service_pb2.FailJobRequest(job_id=task.job_id, reason=reason, stage=stage)
         try:
             answer = await self._scan.FailJob(request, timeout=CALL_SECONDS)
-            job = answer.job
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
             log.warning("a job to be failed does not exist", job_id=task.job_id, stage=stage)
-            job = scan_pb2.Job(status="failed", error_reason=reason)
-        log.info("job ended", job_id=task.job_id, status=job.status, reason=job.error_reason)
+            return scan_pb2.Job(status="failed", error_reason=reason)
+        return answer.job
+
+    async def publish(self, task: scan_task_pb2.ScanTask, job: scan_pb2.Job, stage: str) -> None:
+        """Publish how a job ended, as far as Redis allows: those who come back to watch learn it
+        from the scan service.
+        """
+        events = [last_event(task.job_id, job, stage)]
+        if job.status == COMPLETED:
+            # by a worker that may have died before it told
+            stored = ProgressEvent(
+                job_id=task.job_id, stage=stages.STORES_SCAN, status=stages.COMPLETED
+            )
+            events.insert(0, stored)
         try:
             await self._publisher.open_job(
-                task.job_id,
-                domain="scan",
-                user_id=task.user_id,
-                events=(last_event(task.job_id, job, stage),),
+                task.job_id, domain="scan", user_id=task.user_id, events=events
             )
         except ProgressUnavailable as error:
             log.warning("the end of a job was not published", job_id=task.job_id, error=str(error))

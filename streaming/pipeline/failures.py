@@ -12,6 +12,7 @@ from services.runtime.objectstore import (
     ObjectTooLargeError,
 )
 from streaming.kafka.consumer import DEADLINE_EXCEEDED
+from streaming.kafka.producer import DeliveryError
 from streaming.model.provider import (
     ModelError,
     ModelOutputInvalid,
@@ -63,7 +64,7 @@ def verdict(error: Exception, attempt: int) -> Fail | Again:
             return Fail("IMAGE_NOT_FOUND")
         case ObjectTooLargeError():
             return Fail("IMAGE_TOO_LARGE")
-        case ObjectStoreUnavailableError():
+        case ObjectStoreUnavailableError() | DeliveryError():
             return Again(DEPENDENCY_UNAVAILABLE)
         case _:
             return Again(STAGE_FAILED)

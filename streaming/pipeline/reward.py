@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from eco2.character.v1 import character_service_pb2
@@ -61,6 +62,11 @@ def result(
         stored.reward.match_reason = match.match_reason
         stored.reward.type = earned.type
     return stored
+
+
+def is_stored_in(job: scan_pb2.Job) -> bool:
+    """Whether the result a completed job was stored with has a reward."""
+    return json.loads(job.result_json).get("reward") is not None
 
 
 def granted(

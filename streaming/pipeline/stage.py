@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from eco2.pipeline.v1 import scan_task_pb2
+from eco2.scan.v1 import scan_pb2
 
 from services.runtime import logs
 from streaming.kafka.consumer import Record, Retryable
@@ -117,7 +118,11 @@ class Stage(ABC):
 
     async def _fail(self, task: scan_task_pb2.ScanTask, reason: str) -> None:
         self._count("failed")
-        await self._endings.fail(task, self.name, reason)
+        await self.conclude(task, await self._endings.fail(task, self.name, reason))
+
+    async def conclude(self, task: scan_task_pb2.ScanTask, job: scan_pb2.Job) -> None:
+        """Do what is left to do for a job that has ended. Repeatable."""
+        await self._endings.publish(task, job, self.name)
 
     async def _guarded(self, record: Record[scan_task_pb2.ScanTask], turn: Turn | None) -> None:
         """Work, and stop at once when the lease goes to somebody else."""

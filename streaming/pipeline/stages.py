@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Generic, TypeVar
 import grpc.aio
 from eco2.character.v1 import character_service_pb2
 from eco2.pipeline.v1 import scan_task_pb2
-from eco2.scan.v1 import scan_service_pb2
+from eco2.scan.v1 import scan_pb2, scan_service_pb2
 from google.protobuf.message import DecodeError, Message
 
 from services.runtime import logs
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 log = logs.get(__name__)
 
 M = TypeVar("M", bound=Message)
+
+Match = character_service_pb2.MatchCharacterResponse
 
 REWARD_ATTEMPTS: Final = 3
 """Attempts for the sake of a reward; then the result is delivered without one: the user
@@ -219,10 +221,7 @@ class RewardStage(Stage):
                 )
                 answered = await self._scan.CompleteJob(request, timeout=CALL_SECONDS)
                 job = answered.job
-                if job.status == COMPLETED and match is not None and match.HasField("character"):
-                    fact = reward.granted(task, match.character, time.time())
-                    await self._producer.send(REWARD_GRANTED, task.user_id, fact)
-                    metrics.REWARDS.labels("granted").inc()
+                await self._announce(task, job, match)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 log.warning("a job to be completed does not exist", job_id=task.job_id)
@@ -243,9 +242,29 @@ class RewardStage(Stage):
             # repeated, so that `done` reaches those who wait for it; the job itself is complete
             raise Retryable(failures.DEPENDENCY_UNAVAILABLE) from error
 
-    async def _match(
-        self, record: Record[scan_task_pb2.ScanTask]
-    ) -> character_service_pb2.MatchCharacterResponse | None:
+    async def conclude(self, task: scan_task_pb2.ScanTask, job: scan_pb2.Job) -> None:
+        """Before the end is told, announce the reward of a job that had been completed: by an
+        attempt that died before it could, or could not reach Kafka until the job's deadline.
+        """
+        await self._announce(task, job, None)
+        await super().conclude(task, job)
+
+    async def _announce(
+        self, task: scan_task_pb2.ScanTask, job: scan_pb2.Job, match: Match | None
+    ) -> None:
+        """Announce the reward that a completed job's result was stored with. Repeatable: the grant
+        is absorbed. `match` is what this attempt found; the result may be that of another one.
+        """
+        if job.status != COMPLETED:
+            return
+        if match is None and reward.is_stored_in(job):
+            match = await self._catalogue.match(reward.question(task), CALL_SECONDS)
+        if match is not None and match.HasField("character"):
+            fact = reward.granted(task, match.character, time.time())
+            await self._producer.send(REWARD_GRANTED, task.user_id, fact)
+            metrics.REWARDS.labels("granted").inc()
+
+    async def _match(self, record: Record[scan_task_pb2.ScanTask]) -> Match | None:
         """The character earned, if any."""
         task = record.message
         if not self._settings.reward_enabled or not reward.is_eligible(task):

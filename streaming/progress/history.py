@@ -35,6 +35,8 @@ class JobState:
 
     user_id: str | None
     domain: str | None
+    seq: int = -1
+    """`seq` of the last progress event; -1 before the first."""
 
     @property
     def is_known(self) -> bool:
@@ -77,7 +79,7 @@ class Histories:
             try:
                 pipeline = self._redis.pipeline(transaction=False)
                 for job_id, after, _ in batch:
-                    pipeline.hmget(keys.state(job_id), "user_id", "domain")
+                    pipeline.hmget(keys.state(job_id), "user_id", "domain", "seq")
                     pipeline.xrange(keys.events(job_id), min=f"({after}", count=PAGE)
                 replies = await pipeline.execute() if batch else []
                 answers = [_history(replies[2 * i], replies[2 * i + 1]) for i in range(len(batch))]
@@ -100,5 +102,6 @@ class Histories:
 def _history(
     state: list[bytes | None], entries: list[tuple[bytes, Mapping[bytes, bytes]]]
 ) -> History:
-    user_id, domain = (None if raw is None else raw.decode() for raw in state)
-    return History(JobState(user_id, domain), read_entries(entries), len(entries) == PAGE)
+    user_id, domain, seq = (None if raw is None else raw.decode() for raw in state)
+    known = JobState(user_id, domain, -1 if seq is None else int(seq))
+    return History(known, read_entries(entries), len(entries) == PAGE)

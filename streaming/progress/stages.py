@@ -91,6 +91,10 @@ CHAT: Final[Mapping[str, Stage]] = {
 
 STAGES: Final[Mapping[str, Mapping[str, Stage]]] = {"scan": SCAN, "chat": CHAT}
 
+STORES_SCAN: Final = "reward"
+"""The stage that stores a scan's result. Its completion is told after that, so whoever learns of
+the result first has to tell it as well."""
+
 _UNKNOWN: Final = Stage(UNKNOWN_INDEX, None, None, first_seq=0)
 
 

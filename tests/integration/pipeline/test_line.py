@@ -7,9 +7,10 @@ import json
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from eco2.pipeline.v1 import reward_granted_pb2
+from eco2.pipeline.v1.reward_granted_pb2 import RewardGranted
 
 from mesh.local.ephemeral import EphemeralParts
+from streaming.kafka.topics import SCAN_REWARD
 from streaming.progress import keys
 from streaming.progress.event import ProgressEvent
 from tests.integration.pipeline.conftest import WHOLE, Line, told
@@ -43,11 +44,8 @@ async def test_many_scans_at_once_all_complete_and_each_calls_the_model_twice(li
     assert calls == {"vision": 60, "answer": 60}
 
 
-async def test_the_reward_is_announced_under_the_users_key(
-    line: Line, parts: EphemeralParts
-) -> None:
-    job_id = await line.submit()
-    await line.ended(job_id)
+async def announced(parts: EphemeralParts, job_id: str) -> tuple[str, RewardGranted]:
+    """Key and value of the record that grants a job's reward."""
     consumer = AIOKafkaConsumer(
         "reward.granted",
         bootstrap_servers=parts.kafka_bootstrap,
@@ -56,15 +54,49 @@ async def test_the_reward_is_announced_under_the_users_key(
     )
     await consumer.start()
     try:
-        async with asyncio.timeout(10):
-            async for record in consumer:
-                fact = reward_granted_pb2.RewardGranted.FromString(record.value)
+        async with asyncio.timeout(30):
+            while True:
+                record = await consumer.getone()
+                fact = RewardGranted.FromString(record.value)
                 if fact.job_id == job_id:
-                    break
+                    return record.key.decode(), fact
     finally:
         await consumer.stop()
-    assert record.key.decode() == fact.user_id == line.users[job_id]
+
+
+async def test_the_reward_is_announced_under_the_users_key(
+    line: Line, parts: EphemeralParts
+) -> None:
+    job_id = await line.submit()
+    await line.ended(job_id)
+    key, fact = await announced(parts, job_id)
+    assert key == fact.user_id == line.users[job_id]
     assert (fact.character_code, fact.source) == ("char-glassy", "scan")
+
+
+@pytest.mark.parametrize("deadline_seconds", [60.0, -1.0], ids=["in time", "past its deadline"])
+async def test_a_worker_that_dies_after_storing_the_result_leaves_nothing_untold(
+    line: Line, parts: EphemeralParts, deadline_seconds: float
+) -> None:
+    """The record is read again, and the reward granted, although the job has ended by then."""
+    task = line.task(deadline_seconds=deadline_seconds)
+    task.vision.classification.major_category = "재활용폐기물"
+    task.vision.classification.middle_category = "유리병"
+    task.rule.document_id = "재활용폐기물_유리병"
+    job = line.scan.jobs[task.job_id]
+    job.status = "completed"
+    job.result_json = json.dumps({"task_id": task.job_id, "reward": {"name": "글래시"}})
+    before = [
+        ProgressEvent(job_id=task.job_id, stage=stage, status=status) for stage, status in WHOLE[:8]
+    ]
+    await line.publisher.open_job(task.job_id, domain="scan", user_id=task.user_id, events=before)
+    await line.producer.send(SCAN_REWARD, task.job_id, task, deadline=task.deadline_ms / 1000)
+    events = await line.ended(task.job_id)
+    assert told(events) == WHOLE
+    assert [event.seq for event in events] == [0, 10, 11, 20, 21, 30, 31, 40, 41, 51]
+    assert json.loads(events[-1].result or "")["task_id"] == task.job_id
+    _, fact = await announced(parts, task.job_id)
+    assert fact.character_code == "char-glassy"
 
 
 async def test_the_catalogue_is_asked_once_for_a_class(line: Line) -> None:

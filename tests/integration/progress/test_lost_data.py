@@ -106,6 +106,32 @@ async def test_silent_job_is_asked_about(redis_server: RedisServer, redis: Redis
         assert [f.event for f in await client.rest()] == ["queued", "done"]
 
 
+async def test_a_scan_whose_worker_died_before_it_told_is_told_to_its_end(
+    redis_server: RedisServer, redis: Redis
+) -> None:
+    """The result was stored, and the worker died before it published `reward` and `done`."""
+    scan = await Scan(redis).open()
+    async with running_bridge(
+        redis_server.url, progress_idle_check_seconds=0.2, progress_keepalive_seconds=1
+    ) as bridge:
+        client = await bridge.client(scan.job_id)
+        await scan.publish(*scan_events(scan.job_id)[:-2])
+        seen = [await client.event() for _ in range(8)]
+        assert seen[-1] is not None
+        back = await bridge.client(scan.job_id, last_event_id=seen[-1].fields["id"])
+        bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id)
+        for stream in (client, back):
+            stored, done = await stream.rest()
+            assert (stored.event, stored.data["status"]) == ("reward", "completed")
+            assert (stored.data["seq"], stored.data["progress"]) == (41, 100)
+            assert (done.event, done.data["seq"]) == ("done", 51)
+            assert stored.fields["id"] != done.fields["id"]
+        await scan.publish(*scan_events(scan.job_id)[-2:])  # the record was read again
+        late = await bridge.client(scan.job_id)
+        seqs = [frame.data["seq"] for frame in await late.rest()]
+        assert seqs == [0, 10, 11, 20, 21, 30, 31, 40, 41, 51]
+
+
 async def test_nobody_can_say_whose_job_it_is(redis_server: RedisServer) -> None:
     async with running_bridge("redis://127.0.0.1:1/0") as bridge:
         bridge.scan.failing = True

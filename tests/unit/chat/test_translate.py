@@ -94,20 +94,18 @@ def test_legacy_answer_has_what_the_metadata_have(
 
 
 def test_watchers_of_an_ended_turn_learn_its_end() -> None:
-    done = chat_ending(translate.turn_message(completed({})))
-    assert done is not None
+    (done,) = chat_ending(translate.turn_message(completed({})))
     assert (done.stage, done.status, done.seq, done.progress) == ("done", "completed", 181, 100)
     assert json.loads(done.result or "")["answer"] == "헹궈요"
     failed = turn(status=Status.FAILED, error_reason="MODEL_UNAVAILABLE", finished_at=AT)
     cancelled = turn(status=Status.CANCELLED, finished_at=AT)
     for ended, text in ((failed, "AI 모델"), (cancelled, "삭제된 대화")):
-        event = chat_ending(translate.turn_message(ended))
-        assert event is not None
+        (event,) = chat_ending(translate.turn_message(ended))
         assert event.is_terminal
         assert (event.message or "").startswith(text)
         assert json.loads(event.result or "")["error"] == event.message
     for open_one in (turn(), turn(status=Status.WAITING)):
-        assert chat_ending(translate.turn_message(open_one)) is None
+        assert chat_ending(translate.turn_message(open_one)) == ()
 
 
 def test_record_carries_the_turn_and_what_it_waited_for() -> None:

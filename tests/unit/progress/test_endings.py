@@ -21,7 +21,7 @@ SETTLE = 0.3
 
 def ended(seconds_ago: float) -> Job:
     at = StreamId(int((time.time() - seconds_ago) * 1000), 0)
-    return Job("user", "scan", StoredEvent(at, JOB, "done", "completed", 51))
+    return Job("user", "scan", (StoredEvent(at, JOB, "done", "completed", 51),))
 
 
 class Domain:
@@ -44,7 +44,7 @@ async def asking(
     """The endings of a bridge, running."""
     made = Endings(
         {"scan": domain},
-        ended=lambda _, event: told.append(event),
+        ended=lambda _, events: told.extend(events),
         watched=watched,
         poll_seconds=0.05,
         polls_per_second=100,
