@@ -54,7 +54,7 @@ class Announcer:
                     events=(event,),
                 )
         except (ProgressUnavailable, TimeoutError) as error:
-            log.warning("queued was not published", job_id=job_id, error=str(error))
+            log.repeated("queued was not published", job_id=job_id, error=str(error))
 
 
 def turn_sender(producer: Producer) -> Send:

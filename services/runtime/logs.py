@@ -13,6 +13,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from services.runtime.repetition import Repetitions
+
 ECS_VERSION = "8.11.0"
 _FIELDS = "eco2_fields"
 _SECRET = re.compile(
@@ -20,6 +22,13 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 MASK = "***"
+
+REPEATED_SECONDS: Final = 10.0
+REPEATED_LINES: Final = 20
+"""Lines of one repeated warning in those seconds: an outage of minutes with hundreds of jobs in
+flight writes two a second, and what happens to a few jobs is written in full."""
+
+_repetitions: Final = Repetitions(REPEATED_SECONDS, REPEATED_LINES)
 
 
 def masked(fields: dict[str, Any]) -> dict[str, Any]:
@@ -107,6 +116,19 @@ class Log:
 
     def warning(self, message: str, **fields: Any) -> None:
         """Something is wrong and was coped with."""
+        self._write(logging.WARNING, message, fields)
+
+    def repeated(self, message: str, **fields: Any) -> None:
+        """A warning that an outage gives cause for again and again, at every job or every try.
+
+        Of more than :data:`REPEATED_LINES` in :data:`REPEATED_SECONDS` the rest is left out; the
+        next line says how many, as ``left_out``.
+        """
+        left_out = _repetitions.passes((self._logger.name, message))
+        if left_out is None:
+            return
+        if left_out:
+            fields["left_out"] = left_out
         self._write(logging.WARNING, message, fields)
 
     def error(self, message: str, **fields: Any) -> None:

@@ -173,7 +173,7 @@ class Outbox:
                 await self._pool.execute(_RELEASE, left, self._channel)
         except _DATABASE_AWAY as error:
             # The claims run out by themselves: what was sent is sent once more.
-            log.warning("outbox not settled", outbox=self._name, error=type(error).__name__)
+            log.repeated("outbox not settled", outbox=self._name, error=type(error).__name__)
             return False
         return True
 
@@ -188,7 +188,7 @@ async def send_in_order(
             await send(entry.message, budget_seconds)
         except Exception as error:
             _FAILED.labels(name, path).inc()
-            log.warning(
+            log.repeated(
                 "message not acknowledged",
                 outbox=name,
                 topic=entry.message.topic,

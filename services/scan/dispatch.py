@@ -88,7 +88,7 @@ class Dispatcher:
                     events=(queued,),
                 )
         except (ProgressUnavailable, TimeoutError) as error:
-            log.warning("queued was not published", job_id=job_id, error=str(error))
+            log.repeated("queued was not published", job_id=job_id, error=str(error))
 
     async def send(self, job: Submission) -> bool:
         """Send the record; False when it was not acknowledged in time (it may arrive yet)."""
@@ -103,7 +103,7 @@ class Dispatcher:
             )
         except DeliveryError as error:
             _SENT.labels("failed").inc()
-            log.warning("record not acknowledged", job_id=str(job.job_id), error=str(error))
+            log.repeated("record not acknowledged", job_id=str(job.job_id), error=str(error))
             return False
         _SENT.labels("acknowledged").inc()
         return True

@@ -79,7 +79,9 @@ class TurnService:
                 events=(last_event(task.job_id, turn),),
             )
         except ProgressUnavailable as error:
-            log.warning("the end of a turn was not published", job_id=task.job_id, error=str(error))
+            log.repeated(
+                "the end of a turn was not published", job_id=task.job_id, error=str(error)
+            )
 
 
 def last_event(job_id: str, turn: chat_pb2.Turn, *, fence: int = 0) -> ProgressEvent:

@@ -41,6 +41,6 @@ async def look(
         log.warning("the picture of a turn is gone", job_id=task.job_id)
         return None
     except (ModelError, ObjectStoreError) as error:
-        log.warning("a picture was not looked at", job_id=task.job_id, error=str(error))
+        log.repeated("a picture was not looked at", job_id=task.job_id, error=str(error))
         return None
     return told.value, ModelCall(told.provider, told.value.model, "vision", told.value.usage)

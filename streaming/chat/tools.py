@@ -124,7 +124,7 @@ class Tools:
                 _count(name, result)
                 return result
         metrics.BRANCHES.labels(name, outcome).inc()
-        log.warning("a branch failed", branch=name, outcome=outcome, then=policy.fail)
+        log.repeated("a branch failed", branch=name, outcome=outcome, then=policy.fail)
         if policy.fail is FailMode.CLOSE:
             raise BranchClosed(name)
         if own or policy.fail is FailMode.FALLBACK:

@@ -20,9 +20,10 @@ from streaming.kafka.work import Channel, Work
 
 log = logs.get(__name__)
 
+PERSIST_FIRST_SECONDS: Final = 0.2
 PERSIST_MAX_SECONDS: Final = 15.0
-"""Longest pause between two tries of what must succeed (``on_dead``, sending a retry or a dead
-letter): short enough to be done soon after an outage ends."""
+"""First and longest pause between two tries of what must succeed (``on_dead``, sending a retry or a
+dead letter): short enough to be done soon after an outage ends."""
 
 
 class Dispatcher:
@@ -122,7 +123,7 @@ class Dispatcher:
             now=self._clock(),
             jitter=random.random(),
         )
-        log.warning(
+        log.repeated(
             "handling failed",
             **work.describe(),
             reason=reason_of(failure),
@@ -234,17 +235,19 @@ class Dispatcher:
         """Do what must succeed, again and again until it does. False, and the work let go, when
         its partition was taken away before: the next reader sees to it.
         """
-        pause = 0.2
+        pause, tries = PERSIST_FIRST_SECONDS, 0
         while True:
             if work.holding is None:
                 self._drop(work)
                 return False
+            tries += 1
             try:
                 await act()
             except Exception as error:
-                log.warning(
+                log.repeated(
                     "could not see a failed record off, trying again",
                     **work.describe(),
+                    tries=tries,
                     error=str(error) if isinstance(error, DeliveryError) else reason_of(error),
                 )
             else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Final
+
+from services.runtime.repetition import Repetitions
 
 WINDOW_SECONDS: Final = 10.0
 
@@ -23,18 +24,13 @@ class OncePerWindow(logging.Filter):
 
     def __init__(self, seconds: float = WINDOW_SECONDS) -> None:
         super().__init__()
-        self._seconds = seconds
-        self._seen: dict[tuple[int, str], tuple[float, int]] = {}
+        self._repetitions = Repetitions(seconds)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether `record` is written."""
-        key = (record.levelno, str(record.msg))
-        now = time.monotonic()
-        began, left_out = self._seen.get(key, (None, 0))
-        if began is not None and now - began < self._seconds:
-            self._seen[key] = (began, left_out + 1)
+        left_out = self._repetitions.passes((record.levelno, str(record.msg)))
+        if left_out is None:
             return False
-        self._seen[key] = (now, 0)
         if left_out:
             record.msg = f"{record.msg} ({left_out} more like it)"
         return True

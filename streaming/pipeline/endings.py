@@ -68,7 +68,7 @@ class Endings:
                 task.job_id, domain="scan", user_id=task.user_id, events=events
             )
         except ProgressUnavailable as error:
-            log.warning("the end of a job was not published", job_id=task.job_id, error=str(error))
+            log.repeated("the end of a job was not published", job_id=task.job_id, error=str(error))
 
 
 def last_event(job_id: str, job: scan_pb2.Job, stage: str, *, fence: int = 0) -> ProgressEvent:

@@ -158,7 +158,7 @@ class Stage(ABC):
             try:
                 found = await self._patiently(lambda: self._turns.begin(place))
             except ProgressUnavailable as error:
-                log.warning("working without Redis", stage=self.name, error=str(error))
+                log.repeated("working without Redis", stage=self.name, error=str(error))
                 return None
             if not isinstance(found, Held):
                 return found
@@ -184,7 +184,7 @@ class Stage(ABC):
         try:
             await self._turns.release(turn)
         except ProgressUnavailable as error:
-            log.warning("a lease was not given back", stage=self.name, error=str(error))
+            log.repeated("a lease was not given back", stage=self.name, error=str(error))
 
 
 def _nothing() -> None:

@@ -87,7 +87,7 @@ class Forwarding(Stage, Generic[M]):
                     self._count("fenced")
                     return
             except ProgressUnavailable as error:
-                log.warning("progress was not published", stage=self.name, error=str(error))
+                log.repeated("progress was not published", stage=self.name, error=str(error))
         await self._producer.send(
             self.next_topic,
             record.key,
@@ -276,7 +276,7 @@ class RewardStage(Stage):
             if record.attempt < REWARD_ATTEMPTS:
                 raise
             metrics.REWARDS.labels("unavailable").inc()
-            log.warning(
+            log.repeated(
                 "no reward, the catalogue is away", job_id=task.job_id, code=str(error.code())
             )
             return None

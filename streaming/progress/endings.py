@@ -47,4 +47,4 @@ class Endings:
             async with asyncio.timeout(self._budget_seconds):
                 await self._publisher.publish(*events)
         except (ProgressUnavailable, TimeoutError) as error:
-            log.warning("ends of jobs were not published", count=len(events), error=str(error))
+            log.repeated("ends of jobs were not published", count=len(events), error=str(error))

@@ -90,7 +90,7 @@ class Erasure:
             erased = await erase(user_id)
         except grpc.aio.AioRpcError as error:
             _ERASURES.labels(domain, "failed").inc()
-            log.warning("not erased", domain=domain, user_id=user_id, code=error.code().name)
+            log.repeated("not erased", domain=domain, user_id=user_id, code=error.code().name)
             return False
         _ERASURES.labels(domain, "done").inc()
         log.info("erased", domain=domain, user_id=user_id, removed=erased)

@@ -95,7 +95,7 @@ class Ownership:
                 await asyncio.gather(*(self._send([one]) for one in batch))
                 return
             _GRANTS.labels("failed").inc(len(batch))
-            log.warning("grants were not recorded", count=len(batch), code=error.code().name)
+            log.repeated("grants were not recorded", count=len(batch), code=error.code().name)
             for _, recorded in batch:
                 if not recorded.done():
                     recorded.set_exception(_failure(error))

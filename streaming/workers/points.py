@@ -87,7 +87,7 @@ class Points:
             _BOOKINGS.labels(reason, "failed").inc()
             if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
                 raise Poison("VALIDATION_FAILED") from error
-            log.warning("points were not booked", reason=reason, code=error.code().name)
+            log.repeated("points were not booked", reason=reason, code=error.code().name)
             raise Retryable("DEPENDENCY_UNAVAILABLE") from error
         _BOOKINGS.labels(reason, "booked" if answer.booked else "repeated").inc()
 

@@ -63,7 +63,7 @@ def _is_of_redis(fault: BaseException) -> bool:
 
 
 def _unavailable(dependency: str, fault: BaseException) -> DomainError:
-    log.warning("dependency unavailable", dependency=dependency, error=type(fault).__name__)
+    log.repeated("dependency unavailable", dependency=dependency, error=type(fault).__name__)
     return DomainError(
         UNAVAILABLE,
         f"{dependency} is not available",
