@@ -320,6 +320,9 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # the library sh
             except (kafka_errors.KafkaError, TimeoutError) as error:
                 metrics.COMMIT_FAILURES.labels(self.group_id).inc()
                 log.info("commit failed", group=self.group_id, error=type(error).__name__)
+            except Exception:  # nobody would notice if there were no more commits
+                metrics.COMMIT_FAILURES.labels(self.group_id).inc()
+                log.exception("commit failed", group=self.group_id)
 
     async def _place(self) -> None:
         """Learn where the partitions begin that were just assigned: their lag counts from there,

@@ -57,11 +57,15 @@ class Gather:
     async def _trip(self, batch: list[tuple[Sequence[Call], asyncio.Future[list[Any]]]]) -> None:
         try:
             found = await run_each(self._redis, [call for calls, _ in batch for call in calls])
-        except ProgressUnavailable as error:
+        except Exception as error:  # whatever it is: nobody else answers those who wait
             for _, replies in batch:
                 if not replies.done():
-                    replies.set_exception(ProgressUnavailable(str(error)))
+                    replies.set_exception(ProgressUnavailable(str(error) or repr(error)))
             return
+        except asyncio.CancelledError:
+            for _, replies in batch:
+                replies.cancel()
+            raise
         at = 0
         for calls, replies in batch:
             own = found[at : at + len(calls)]

@@ -132,6 +132,13 @@ class Turn:
     """Number of the last token batch that was published, by whomever; 0 before the first."""
     lost: Callable[[], None] = field(default=lambda: None)
     """Called once when somebody else has taken the stage over: stop working."""
+    renewing: asyncio.Event | None = None
+    """Set when the renewal of the lease that is under way is over."""
+
+    async def settled(self) -> None:
+        """Wait until no renewal is under way: it would take the lease again that was given back."""
+        if self.renewing is not None:
+            await self.renewing.wait()
 
     def event(self, status: str, *, result: str | None = None) -> ProgressEvent:
         """An event of the stage, under the turn's fence."""
@@ -229,6 +236,7 @@ class Turns:
         several calls, a restarted Redis may know the scripts of the later ones only.
         """
         self._by_id.pop(id(turn), None)
+        await turn.settled()
         place = turn.place
         published = [self._publisher.call_for(each) for each in (event, *more)]
         (replies,) = await self._gather.run(
@@ -279,15 +287,9 @@ class Turns:
         """Give the lease back without having finished."""
         if self._by_id.pop(id(turn), None) is None:
             return
-        await self._gather.run(
-            [
-                Call(
-                    RELEASE,
-                    (keys.lease(turn.place.job_id, turn.place.stage),),
-                    (turn.token, turn.fence),
-                )
-            ],
-        )
+        await turn.settled()
+        lease = keys.lease(turn.place.job_id, turn.place.stage)
+        await self._gather.run([Call(RELEASE, (lease,), (turn.token, turn.fence))])
 
     async def keep(self) -> None:
         """Renew leases, many in one round trip, until cancelled."""
@@ -303,7 +305,15 @@ class Turns:
         due = [turn for turn in self._by_id.values() if now - turn.renewed_at > self._ttl / 2]
         if not due:
             return
-        replies = await self._gather.run([self._renewal(turn) for turn in due])
+        renewed = asyncio.Event()
+        for turn in due:
+            turn.renewing = renewed
+        try:
+            replies = await self._gather.run([self._renewal(turn) for turn in due])
+        finally:
+            for turn in due:
+                turn.renewing = None
+            renewed.set()
         for turn, kept in zip(due, replies, strict=True):
             if kept:
                 turn.renewed_at = now

@@ -28,6 +28,7 @@ class Client:
 
     made: ClassVar[list[Client]] = []
     start_errors: ClassVar[list[Exception]] = []
+    stop_errors: ClassVar[list[Exception]] = []
 
     def __init__(self, **options: Any) -> None:
         self.sent: list[tuple[float, str]] = []
@@ -60,6 +61,8 @@ class Client:
 
     async def stop(self) -> None:
         await self.hangs.wait()
+        if self.ours and Client.stop_errors:
+            raise Client.stop_errors.pop(0)
         self.stopped = True
 
     async def close(self) -> None:
@@ -71,6 +74,7 @@ def _no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AIOKafkaProducer", Client)
     monkeypatch.setattr(Client, "made", [])
     monkeypatch.setattr(Client, "start_errors", [])
+    monkeypatch.setattr(Client, "stop_errors", [])
 
 
 async def _send(producer: Producer) -> None:
@@ -158,6 +162,16 @@ async def test_connecting_is_tried_until_it_works(error: Exception) -> None:
     await producer.stop()
     with pytest.raises(DeliveryError):
         await producer.check()
+
+
+async def test_a_client_that_neither_starts_nor_stops_is_not_the_last_one() -> None:
+    Client.start_errors.append(kafka_errors.KafkaConnectionError("away"))
+    Client.stop_errors.append(AttributeError("half made"))
+    producer = Producer("nowhere:1")
+    await producer.start()
+    await _send(producer)
+    assert len(Client.made) == 2
+    await producer.stop()
 
 
 async def test_sends_are_gathered_under_load_and_immediate_after_a_pause() -> None:
