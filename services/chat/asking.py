@@ -61,7 +61,7 @@ class Asking:
     async def _wait(self, job_id: uuid.UUID) -> Turn:
         """The turn once it has ended; at its time it is failed, if the sweeper has not done so."""
         try:
-            async with asyncio.timeout(self._settings.chat_ask_seconds):
+            async with asyncio.timeout(self._settings.chat_ask_seconds) as scope:
                 while True:
                     turn = await self._turns.get(job_id)
                     if turn is None:
@@ -70,6 +70,8 @@ class Asking:
                         return turn
                     await self._ended.heard(job_id)
         except TimeoutError:
+            if not scope.expired():  # the database did not answer
+                raise
             turn = await self._turns.fail(job_id, OVERDUE) or await self._turns.get(job_id)
             if turn is None:
                 raise refusals.job_not_found(str(job_id)) from None

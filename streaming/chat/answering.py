@@ -113,12 +113,15 @@ async def _tell_summary(work: TurnWork, summing: asyncio.Task[None]) -> None:
 
 
 async def _park(work: TurnWork, asking: NeedsInput) -> Parked:
+    work.worked.asking = asking
+    state = work.worked.to_bytes()
+    await work.narration.keep(state)  # for whoever has to ask in place of this process
     turn = await work.means.service.park(
         chat_service_pb2.ParkTurnRequest(
             job_id=work.task.job_id,
             input_type=asking.type,
             question=asking.question[:500],
-            state=work.worked.to_bytes(),
+            state=state,
             wait_seconds=asking.wait_seconds,
             round=work.task.input.round + 1,
         )

@@ -20,6 +20,7 @@ from opentelemetry import trace
 
 from services.runtime import logs
 from streaming.chat import metrics
+from streaming.chat.branch import NeedsInput
 from streaming.progress import stages
 from streaming.progress.event import ProgressEvent
 from streaming.progress.scripts import ProgressUnavailable
@@ -100,7 +101,7 @@ class Narration:
         try:
             kept = await self._turns.tell(self._turn, event, checkpoint=checkpoint)
         except ProgressUnavailable as error:
-            log.warning("progress was not published", stage=name, error=str(error))
+            log.repeated("progress was not published", stage=name, error=str(error))
             return
         if not kept:
             raise Overtaken
@@ -112,7 +113,7 @@ class Narration:
         try:
             kept = await self._turns.tell(self._turn, checkpoint=checkpoint)
         except ProgressUnavailable as error:
-            log.warning("a checkpoint was not kept", error=str(error))
+            log.repeated("a checkpoint was not kept", error=str(error))
             return
         if not kept:
             raise Overtaken
@@ -128,20 +129,20 @@ class Narration:
         if not step.waits:
             await self.stage(name, stages.COMPLETED, checkpoint=step.checkpoint)
 
-    async def asks(self, question: str, result: Mapping[str, Any]) -> None:
-        """Tell that the turn waits for the user, and give it back."""
+    async def asks(self, asking: NeedsInput) -> None:
+        """Tell that the turn waits for the user, and give it back. Raises ProgressUnavailable."""
         if self._turn is None:
             return
+        result: dict[str, object] = {"input_type": asking.type, "timeout": asking.wait_seconds}
+        if asking.options:
+            result["options"] = list(asking.options)
         event = self._event(
             "needs_input",
             stages.WAITING,
-            message=question,
+            message=asking.question,
             result=json.dumps(result, ensure_ascii=False),
         )
-        try:
-            await self._turns.finish(self._turn, event=event)
-        except ProgressUnavailable as error:
-            log.warning("a question was not published", error=str(error))
+        await self._turns.finish(self._turn, event=event)
 
     # -- text -----------------------------------------------------------------------------------
 
@@ -186,7 +187,7 @@ class Narration:
         try:
             kept = await self._turns.tell(self._turn, *sending)
         except ProgressUnavailable as error:
-            log.warning("text was not published", frames=len(sending), error=str(error))
+            log.repeated("text was not published", frames=len(sending), error=str(error))
             return
         self._unsent = self._unsent[len(sending) :]
         metrics.FRAMES.inc(len(sending))

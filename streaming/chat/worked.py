@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from streaming.chat.branch import BranchResult, ModelCall
+from streaming.chat.branch import BranchResult, ModelCall, NeedsInput
 from streaming.chat.intent import Classified
 from streaming.model.provider import Vision
 
@@ -28,6 +28,8 @@ class Worked:
     """By branch, in the order they were chosen; those that failed open are missing."""
     gathered: bool = False
     """Whether all branches have run."""
+    asking: NeedsInput | None = None
+    """What the user is asked, once the turn is about to wait for the answer."""
     summary: str = ""
     """A new running summary; empty when the old one stands."""
     summarised: int = 0

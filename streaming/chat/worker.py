@@ -20,6 +20,7 @@ from services.runtime.errors import reason_named
 from services.runtime.objectstore import ObjectNotFoundError
 from streaming.chat import metrics
 from streaming.chat.answering import Parked, answer
+from streaming.chat.branch import NeedsInput
 from streaming.chat.narration import Narration, Overtaken
 from streaming.chat.service import COMPLETED, ENDED, WAITING, last_event
 from streaming.chat.settings import ChatWorkerSettings
@@ -87,24 +88,27 @@ class ChatWorker:
         def stop() -> None:
             nonlocal lost
             lost = True
-            scope.reschedule(loop.time())
+            if not scope.expired():  # else the deadline has stopped the work
+                scope.reschedule(loop.time())
 
         try:
             async with asyncio.timeout(max(0.0, self.deadline(task) - time.time())) as scope:
                 if turn is not None:
                     turn.lost = stop
-                await self._work(record, turn)
-        except TimeoutError:
-            if lost:
-                raise Overtaken from None
-            await self._fail(task, "JOB_DEADLINE_EXCEEDED")
+                try:
+                    await self._work(record, turn)
+                finally:
+                    if turn is not None:
+                        turn.lost = _nothing
         except (Overtaken, Retryable):
             raise
         except Exception as error:
-            await self._failed(record, _cause(error))
-        finally:
-            if turn is not None:
-                turn.lost = _nothing
+            if not isinstance(error, TimeoutError) or not scope.expired():
+                await self._failed(record, _cause(error))
+            elif lost:
+                raise Overtaken from None
+            else:
+                await self._fail(task, "JOB_DEADLINE_EXCEEDED")
 
     async def _failed(self, record: Record[chat_turn_pb2.ChatTurn], error: BaseException) -> None:
         """What follows from an error: the turn fails, or Retryable is raised."""
@@ -115,7 +119,7 @@ class ChatWorker:
             await self._fail(record.message, reason)
             return
         if reason == "STAGE_FAILED":
-            log.error("a turn failed", job_id=record.message.job_id, exc_info=error)
+            log.exception("a turn failed", job_id=record.message.job_id)
         metrics.TURNS.labels("retried").inc()
         raise Retryable(reason) from error
 
@@ -130,10 +134,14 @@ class ChatWorker:
             metrics.TURNS.labels("over").inc()
             await self._means.service.publish_end(task, begun.turn)
             return
-        if begun.turn.status == WAITING or task.input.round < begun.turn.round:
-            metrics.TURNS.labels("over").inc()
-            return
         worked = self._restored(task, turn)
+        waiting = begun.turn.status == WAITING
+        if waiting or task.input.round < begun.turn.round:
+            metrics.TURNS.labels("over").inc()
+            if waiting and turn is not None and worked.asking is not None:
+                # whoever let it wait may have died before it asked
+                await self._ask(record, turn, worked.asking)
+            return
         resumed = bool(worked.answer)
         narration = Narration(self._turns, turn, frame_seconds=settings.chat_frame_seconds)
         outcome = await answer(
@@ -142,7 +150,7 @@ class ChatWorker:
             )
         )
         if isinstance(outcome, Parked):
-            await self._parked(task, turn, outcome)
+            await self._parked(record, turn, outcome)
             return
         done = outcome.status == COMPLETED
         metrics.TURNS.labels(
@@ -157,26 +165,31 @@ class ChatWorker:
             return kept
         carried = Worked.from_bytes(task.input.state) if task.HasField("input") else None
         worked = carried or Worked()
-        worked.round = task.input.round
+        worked.round, worked.asking = task.input.round, None
         return worked
 
     async def _parked(
-        self, task: chat_turn_pb2.ChatTurn, turn: Turn | None, parked: Parked
+        self, record: Record[chat_turn_pb2.ChatTurn], turn: Turn | None, parked: Parked
     ) -> None:
         metrics.TURNS.labels("parked").inc()
         if parked.turn.status in ENDED:
-            await self._publish(
-                turn, last_event(task.job_id, parked.turn, fence=turn.fence if turn else 0)
-            )
-            return
-        if turn is None:
-            return
-        asking = parked.asking
-        result: dict[str, object] = {"input_type": asking.type, "timeout": asking.wait_seconds}
-        if asking.options:
-            result["options"] = list(asking.options)
+            end = last_event(parked.turn.job_id, parked.turn, fence=turn.fence if turn else 0)
+            await self._publish(turn, end)
+        elif turn is not None:
+            await self._ask(record, turn, parked.asking)
+
+    async def _ask(
+        self, record: Record[chat_turn_pb2.ChatTurn], turn: Turn, asking: NeedsInput
+    ) -> None:
+        """Publish a question the turn waits with. Repeatable: it is told once a turn."""
         narration = Narration(self._turns, turn, frame_seconds=0.1)
-        await narration.asks(asking.question, result)
+        try:
+            await narration.asks(asking)
+        except ProgressUnavailable as error:
+            if record.attempt <= len(record.topic.retry):
+                raise Retryable("DEPENDENCY_UNAVAILABLE") from error
+            # given up, or the turn would be failed: it goes on when it has waited long enough
+            log.repeated("a question was not published", error=str(error))
 
     async def _publish(self, turn: Turn | None, end: ProgressEvent) -> None:
         """Publish the end; who watches without Redis learns it from the chat service."""
@@ -204,7 +217,7 @@ class ChatWorker:
                 found = await self._turns.begin(place)
             except ProgressUnavailable as error:
                 if time.monotonic() >= until:
-                    log.warning("answering without Redis", error=str(error))
+                    log.repeated("answering without Redis", error=str(error))
                     return None
                 await asyncio.sleep(REDIS_POLL_SECONDS)
                 continue
@@ -222,7 +235,7 @@ class ChatWorker:
         try:
             await self._turns.release(turn)
         except ProgressUnavailable as error:
-            log.warning("a lease was not given back", error=str(error))
+            log.repeated("a lease was not given back", error=str(error))
 
 
 def _cause(error: BaseException) -> BaseException:

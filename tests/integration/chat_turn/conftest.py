@@ -49,6 +49,8 @@ class ChatDouble(chat_service_pb2_grpc.ChatServiceServicer):
         self.recent: dict[str, Any] = {}
         """Further fields of what a turn begins with."""
         self.unavailable = False
+        self.loses_replies = False
+        """Whether parking a turn works, but its caller is not told."""
 
     async def _turn(self, job_id: str, context: Any) -> chat_pb2.Turn:
         if self.unavailable:
@@ -73,6 +75,8 @@ class ChatDouble(chat_service_pb2_grpc.ChatServiceServicer):
         turn = await self._turn(request.job_id, context)
         turn.status, turn.round = "waiting", request.round
         self.parked[request.job_id] = request
+        if self.loses_replies:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the connection broke")
         return chat_service_pb2.ParkTurnResponse(turn=turn)
 
     async def FailTurn(self, request: Any, context: Any) -> Any:
@@ -292,7 +296,7 @@ def _behaves_again(chats: Chats) -> None:
     """Every test begins with a model, a service and tools that work."""
     chats.simulator.behaviour = USUAL
     chats.simulator.set(down_seconds=0.0)
-    chats.service.unavailable = False
+    chats.service.unavailable = chats.service.loses_replies = False
     chats.service.history = []
     chats.service.recent = {}
     for tool in chats.tools.values():

@@ -159,6 +159,22 @@ async def test_a_turn_waits_for_a_place_and_goes_on_with_it(chats: Chats) -> Non
     assert len([e for e in await chats.events(task.job_id) if e.stage == "done"]) == 1
 
 
+async def test_the_user_is_asked_although_whoever_let_the_turn_wait_did_not_get_to_it(
+    chats: Chats,
+) -> None:
+    """The turn waits, and its worker died or was not told so: the next attempt asks."""
+    chats.simulator.set(intent="location")
+    chats.service.loses_replies = True
+    task = await chats.ask("근처 제로웨이스트 매장 알려줘")
+    events = await chats.until_event(task.job_id, "needs_input")
+    assert json.loads(events[-1].result or "") == {"input_type": "location", "timeout": 60}
+    assert (events[-1].status, events[-1].message) == ("waiting", "어디에 계신가요?")
+    await chats.answer(task, "location", latitude=37.5, longitude=127.0)
+    told = steps(await chats.ended(task.job_id))
+    assert told.count(("needs_input", "waiting")) == 1
+    assert told[-1] == ("done", "completed")
+
+
 @pytest.mark.parametrize("kind", ["cancel", "expired"])
 async def test_a_turn_goes_on_without_the_place_nobody_told(chats: Chats, kind: str) -> None:
     chats.simulator.set(intent="location")
