@@ -8,12 +8,7 @@ import pytest
 
 from tests.e2e.world import World, running_world
 
-SETTINGS = {
-    "ECO2_JOB_DEADLINE_SECONDS": "180",
-    # Below this, watchers learn how a job ended from the scan service while the worker that was
-    # about to publish it restarts, and miss the event before.
-    "ECO2_PROGRESS_IDLE_CHECK_SECONDS": "20",
-}
+SETTINGS = {"ECO2_JOB_DEADLINE_SECONDS": "180"}
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ async def test_part_killed_again_and_again(world: World, part: str) -> None:
         for _ in range(KILLS):
             await finished_more(users)
             old = world.stack.kill(part)
-            await world.revived(part, old, within_seconds=60)
+            await world.revived(part, old)
         await finished_more(users)
 
 
@@ -49,7 +49,7 @@ async def test_everything_killed_in_turns(world: World) -> None:
     async with users_scanning(world, USERS, told_all=False) as users:
         for part in parts:
             old = world.stack.kill(part)
-            await world.revived(part, old, within_seconds=60)
+            await world.revived(part, old)
             await finished_more(users, 2)
 
 

@@ -6,16 +6,31 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
+import asyncpg
 import pytest
 from redis.asyncio import Redis
 
 from services.cli.app_client import AppClient, Submitted
 from services.runtime.ports import HOST
-from tests.e2e.world import JOB_SECONDS, Watch, World, photo, read, result, submit, to_end
+from services.runtime.settings import RuntimeSettings
+from tests.e2e.world import (
+    JOB_SECONDS,
+    RESTART_SECONDS,
+    Watch,
+    World,
+    photo,
+    read,
+    result,
+    submit,
+    to_end,
+)
 from tests.wait import until
 
 pytestmark = pytest.mark.stack
+
+DOOMED_SECONDS = 35.0
 
 
 @asynccontextmanager
@@ -28,11 +43,35 @@ async def redis_of(world: World) -> AsyncIterator[Redis]:
         await client.aclose()
 
 
-@pytest.fixture(scope="session")
+@asynccontextmanager
+async def database_of(world: World) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the stack's database."""
+    settings = RuntimeSettings()
+    database = await asyncpg.connect(
+        host=HOST,
+        port=world.stack.port("postgres"),
+        user=settings.postgres_admin_user,
+        password=settings.postgres_password.get_secret_value(),
+        database="eco2",
+    )
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@pytest.fixture(scope="module")
 async def doomed(world: World, alice: AppClient) -> AsyncIterator[Submitted]:
-    """A job whose model never answers."""
+    """A job whose model never answers, with a deadline that comes while the other tests run."""
     with world.model.script(hang=1.0) as script:
-        yield await submit(alice, script.word)
+        job = await submit(alice, script.word)
+        async with database_of(world) as database:
+            await database.execute(
+                "UPDATE scan.jobs SET deadline_at = created_at + $2::interval WHERE job_id = $1",
+                job.job_id,
+                timedelta(seconds=DOOMED_SECONDS),
+            )
+        yield job
 
 
 def assert_failed(watch: Watch) -> str:
@@ -114,7 +153,8 @@ async def test_broker_down_at_submit_still_accepts(world: World, alice: AppClien
     first = await read(alice, jobs[0], Watch(), at_most=1)
     assert first.steps() == [("queued", "started")], "progress does not need the broker"
     await world.revived("kafka", old)
-    ends = await asyncio.gather(*(to_end(alice, job) for job in jobs))
+    left = JOB_SECONDS - RESTART_SECONDS
+    ends = await asyncio.gather(*(to_end(alice, job, within_seconds=left) for job in jobs))
     assert [watch.last.name for watch in ends] == ["done"] * 3
 
 
@@ -180,5 +220,5 @@ async def test_database_killed_mid_job(world: World, alice: AppClient) -> None:
 async def test_model_that_never_answers_ends_at_the_deadline(
     alice: AppClient, doomed: Submitted
 ) -> None:
-    watch = await to_end(alice, doomed, within_seconds=JOB_SECONDS + 10)
+    watch = await to_end(alice, doomed, within_seconds=DOOMED_SECONDS + 30)
     await assert_result_failed(alice, doomed, assert_failed(watch))
