@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -49,13 +50,17 @@ _GRANTS: Final = Counter("ownership_grants_total", "Grants by outcome.", ["outco
 """`outcome`: ``granted``, ``already_owned``, ``dropped`` (no such account), ``failed``."""
 
 
+Batch = list[tuple[users_service_pb2.CharacterGrant, asyncio.Future[None]]]
+"""Grants, and for each what its handler waits for."""
+
+
 class Ownership:
     """Gathers grants into batches; each caller waits for the fate of its own."""
 
     def __init__(self, users: UsersServiceAsyncStub, points_per_scan: int) -> None:
         self._users = users
         self._points_per_scan = points_per_scan
-        self._waiting: list[tuple[users_service_pb2.CharacterGrant, asyncio.Future[None]]] = []
+        self._waiting: Batch = []
         self._timer: asyncio.TimerHandle | None = None
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -81,11 +86,16 @@ class Ownership:
         if batch:
             call = asyncio.create_task(self._send(batch), name="ownership-batch")
             self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
+            call.add_done_callback(partial(self._sent, batch))
 
-    async def _send(
-        self, batch: list[tuple[users_service_pb2.CharacterGrant, asyncio.Future[None]]]
-    ) -> None:
+    def _sent(self, batch: Batch, call: asyncio.Task[None]) -> None:
+        """A call is over: nobody is left waiting, in whatever way it ended."""
+        self._calls.discard(call)
+        for _, recorded in batch:
+            if not recorded.done():
+                recorded.set_exception(Retryable("DEPENDENCY_UNAVAILABLE"))
+
+    async def _send(self, batch: Batch) -> None:
         request = users_service_pb2.GrantCharactersRequest(grants=[grant for grant, _ in batch])
         try:
             answer = await self._users.GrantCharacters(request, timeout=CALL_SECONDS)

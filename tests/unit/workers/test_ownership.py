@@ -85,6 +85,15 @@ async def test_a_service_that_is_away_is_tried_again_later(users: tuple[Users, O
         await worker.handle(record())
 
 
+async def test_a_call_that_can_not_even_be_made_leaves_nobody_waiting() -> None:
+    channel = grpc.aio.insecure_channel("127.0.0.1:1")
+    worker = Ownership(users_service_pb2_grpc.UsersServiceStub(channel), 10)
+    await channel.close(None)
+    async with asyncio.timeout(10):
+        with pytest.raises(Retryable):
+            await worker.handle(record())
+
+
 @pytest.mark.parametrize(
     "changes", [{"user_id": "nobody"}, {"character_id": ""}, {"character_code": ""}]
 )
