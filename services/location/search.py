@@ -110,7 +110,7 @@ class Searcher:
             self._found(kakao, words, anchor, radius_m),
         )
         others = merging.strangers(
-            anchor.point, found, [entries.point_of(near.row) for near in rows]
+            anchor.point, found, [entries.point_of(row) for _, _, row in rows]
         )
         merged = entries.of_nearest(rows, opening.now())
         merged += [entries.of_external(other) for other in others]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
 import asyncpg
 
@@ -20,9 +20,10 @@ _SHOWN: Final = "id, latitude, longitude, hours, shown"
 _FOUND: Final = f"{_SHOWN}, name, road_address"
 """Columns of a place that words have found."""
 
-MORE: Final = 1.1
-"""How many times the places asked for are fetched, before they are put in exact order: Mercator's
-order may be wrong among places whose distances differ by less than one in a hundred."""
+MORE: Final = 1.03
+"""How many times the places asked for are fetched, before they are put in exact order: within 50 km
+distances on Mercator's projection are wrong by up to 0.6 %, and of evenly spread places 1.2 % more
+lie within a radius that is 0.6 % longer."""
 
 CANDIDATES: Final = 2000
 """Places that match words, of which the best are picked; a word that stands in more is no
@@ -101,12 +102,9 @@ _DETAIL: Final = """
     """
 
 
-class Near(NamedTuple):
-    """A place and how far it is."""
-
-    metres: float
-    id: int
-    row: asyncpg.Record
+Near = tuple[float, int, asyncpg.Record]
+"""A place: how many metres it is away, its id and its row. Not a class, because 200 of those cost a
+tenth of a millisecond."""
 
 
 def by_distance(
@@ -115,7 +113,7 @@ def by_distance(
     """Those of the places that lie within a radius, nearest first."""
     metres_to = geo.distances_from(centre)
     near = [
-        Near(metres, row["id"], row)
+        (metres, row["id"], row)
         for row in rows
         if (metres := metres_to(row["latitude"], row["longitude"])) <= radius_m
     ]

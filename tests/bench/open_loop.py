@@ -16,10 +16,8 @@ from typing import cast
 
 import uvloop
 
+from tests.bench import pace
 from tests.bench.wrk import Target
-
-TICK_SECONDS = 0.002
-"""How often it is looked which requests are due."""
 
 
 @dataclass
@@ -61,7 +59,7 @@ class _Connection(asyncio.Protocol):
             if len(rest) < length:
                 return
             self._buffer = rest[length:]
-            self._answers.seconds.append(time.monotonic() - self._due.popleft())
+            self._answers.seconds.append(time.perf_counter() - self._due.popleft())
             self._answers.bad += not head.startswith(b"HTTP/1.1 200")
 
 
@@ -83,15 +81,12 @@ async def _run(
     for _ in range(connections):
         _, connection = await loop.create_connection(lambda: _Connection(answers), host, port)
         opened.append(connection)
-    began = time.monotonic() + 0.5
     total = int(per_second * seconds)
-    at = 0
-    while at < total:
-        await asyncio.sleep(TICK_SECONDS)
-        now = time.monotonic()
-        while at < total and (due := began + at / per_second) <= now:
-            opened[at % connections].ask(requests[at % len(requests)], due)
-            at += 1
+
+    def start(number: int, due: float) -> None:
+        opened[number % connections].ask(requests[number % len(requests)], due)
+
+    await pace.at_rate(start, total, per_second)
     for _ in range(200):  # the last answers may take 10 s
         if len(answers.seconds) + answers.bad >= total:
             break

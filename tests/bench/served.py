@@ -14,6 +14,7 @@ from typing import TypeVar
 import grpc.aio
 import httpx
 
+from tests.bench import pace
 from tests.bench.scan_service import SERVE
 from tests.wait import until
 
@@ -54,14 +55,15 @@ async def at_rate(
 ) -> list[float]:
     """Make each request at its own time, whatever the others do; milliseconds from then."""
     took: list[float] = []
+    running: list[asyncio.Task[None]] = []
 
     async def one(request: R, due: float) -> None:
-        await asyncio.sleep(due - time.perf_counter())
         await ask(request)
         took.append((time.perf_counter() - due) * 1000)
 
-    began = time.perf_counter() + 0.2
-    await asyncio.gather(
-        *(one(request, began + number / per_second) for number, request in enumerate(requests))
-    )
+    def start(number: int, due: float) -> None:
+        running.append(asyncio.create_task(one(requests[number], due)))
+
+    await pace.at_rate(start, len(requests), per_second)
+    await asyncio.gather(*running)
     return took

@@ -55,7 +55,7 @@ async def test_the_nearest_are_those_of_all_that_fit(pool: asyncpg.Pool) -> None
         found = await store.nearest(
             centre, radius_m=radius, limit=limit, stores=stores, pickups=pickups
         )
-        got = [(near.metres, near.row["id"]) for near in found]
+        got = [(metres, row["id"]) for metres, _, row in found]
         asked = (centre, radius, limit, stores, pickups)
         assert len(set(got)) == len(got) == min(limit, len(fitting)), asked
         assert set(got) <= set(fitting), asked
