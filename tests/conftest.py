@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Generator, Iterator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import settings
@@ -18,7 +18,7 @@ from hypothesis import settings
 from mesh.local.ephemeral import EphemeralParts, clean_environ
 from mesh.local.ephemeral_stack import EphemeralStack
 from mesh.local.parts import python
-from tests import sample
+from tests import sample, time_limits
 from tests.sample import Sample
 
 # The same examples every time, and none judged by the clock of a busy machine. New ones are looked
@@ -41,6 +41,13 @@ BUDGETS: Final = {
 
 LOG_LINES: Final = 60
 """Lines of each process's log that are shown with a test that failed on a stack."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    """Let a coroutine end in order before pytest-timeout, which goes on to set its timer."""
+    if settings.timeout > time_limits.GRACE_SECONDS:
+        time_limits.limit(item, settings.timeout - time_limits.GRACE_SECONDS)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,7 +12,7 @@ from tests.e2e.chat_screen import Screen, assert_one_pair, say, text_begins
 from tests.e2e.world import World, to_end
 from tests.wait import until
 
-pytestmark = [pytest.mark.stack, pytest.mark.chaos]
+pytestmark = [pytest.mark.stack, pytest.mark.chaos, pytest.mark.timeout(1200)]
 
 FROZEN_SECONDS = 30
 TOKENS = 1600

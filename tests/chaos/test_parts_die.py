@@ -11,7 +11,7 @@ from tests.chaos.load import User, users_scanning
 from tests.e2e.world import World
 from tests.wait import until
 
-pytestmark = [pytest.mark.stack, pytest.mark.chaos]
+pytestmark = [pytest.mark.stack, pytest.mark.chaos, pytest.mark.timeout(1200)]
 
 USERS = 12
 KILLS = 3

@@ -10,7 +10,7 @@ import pytest
 from mesh.local.ephemeral_stack import EphemeralStack
 from tests.chaos.edge_replicas import PASSES, REVOKED, Replicas, replicas
 
-pytestmark = [pytest.mark.stack, pytest.mark.chaos]
+pytestmark = [pytest.mark.stack, pytest.mark.chaos, pytest.mark.timeout(1200)]
 
 TRIALS = 200
 

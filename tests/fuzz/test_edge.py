@@ -54,7 +54,7 @@ WAITS: Final = "chat_AskOnce"
 KEEPS_SAMPLE: Final = frozenset({"chat_DeleteChat"})
 """Operations that would take away what others ask for."""
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(SECONDS * EXAMPLES)]
 
 document: Any = schemathesis.openapi.from_dict(DOCUMENT)
 if not LONG:
