@@ -28,8 +28,8 @@ import uvloop
 
 from streaming.progress.event import ProgressEvent
 from streaming.progress.publisher import ProgressPublisher
-from tests.integration.progress.bridge import free_port
 from tests.integration.progress.conftest import RedisServer
+from tests.ports import free_port
 from tests.wait import until
 
 ROOT: Final = Path(__file__).resolve().parents[2]

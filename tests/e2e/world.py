@@ -23,7 +23,7 @@ from services.cli.app_client import AppClient, AppError, ServerEvent, Submitted
 from services.cli.demo import SAMPLE
 from services.runtime.ports import HOST, env_name
 from tests.e2e.model import ScriptedModel
-from tests.integration.progress.bridge import free_port
+from tests.ports import free_port
 from tests.recorded_portal import NO_DATA
 from tests.stranger import Stranger, always, listening
 from tests.wait import until

@@ -18,8 +18,9 @@ from streaming.progress.erasure import erase_jobs
 from streaming.progress.event import ProgressEvent
 from streaming.progress.publisher import ProgressPublisher
 from tests.integration.chat.conftest import World, new_user
-from tests.integration.progress.bridge import Client, free_port
+from tests.integration.progress.bridge import Client
 from tests.integration.progress.scans import reason_of
+from tests.ports import free_port
 
 pytestmark = pytest.mark.parts
 

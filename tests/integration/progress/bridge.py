@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from services.runtime.interceptors.errors import errors
 from services.runtime.interceptors.identity import identity
 from services.runtime.interceptors.layers import Layers
 from services.runtime.interceptors.validation import validation
+from tests.ports import free_port
 
 USER = str(uuid.uuid4())
 
@@ -143,13 +143,6 @@ class Bridge:
 
     async def client(self, job_id: str, *, domain: str = "scan", **how: Any) -> Client:
         return await Client.get(self.port, f"/api/v1/{domain}/{job_id}/events", **how)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.asynccontextmanager

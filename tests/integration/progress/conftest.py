@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,19 +17,19 @@ from redis.asyncio import Redis
 
 from services.runtime import redis_clients
 from services.runtime.settings import RuntimeSettings
+from tests.ports import free_port
 
 
 class RedisServer:
-    """A redis-server on a free port that appends every write to a file.
+    """A redis-server on a free port that appends every write to a file before it answers.
 
-    `fsync`: when the file is forced to the disk, ``always`` or ``everysec``.
+    `fsync`: when the file is forced to the disk, ``no``, ``everysec`` or ``always``. The kernel
+    keeps what a killed server has written, so ``no`` loses nothing, nor does it wait for the disk.
     """
 
-    def __init__(self, fsync: str = "always") -> None:
+    def __init__(self, fsync: str = "no") -> None:
         self._fsync = fsync
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="eco2-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
 
