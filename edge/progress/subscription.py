@@ -151,7 +151,7 @@ class Subscription:
                     if self._stale:
                         continue
             items = self._take()
-            if items or self.due <= loop.time():
+            if items or self.closed or self.due <= loop.time():  # or closed during the replay
                 return items
             self._waiter = loop.create_future()
             try:

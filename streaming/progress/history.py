@@ -67,12 +67,18 @@ class Histories:
         answer: asyncio.Future[History] = asyncio.get_running_loop().create_future()
         self._waiting.append((job_id, after, answer))
         if len(self._readers) < CONCURRENCY:
-            reader = asyncio.create_task(self._serve())
-            self._readers.add(reader)
-            reader.add_done_callback(self._readers.discard)
+            self._readers.add(asyncio.create_task(self._serve()))
         return await answer
 
     async def _serve(self) -> None:
+        try:
+            await self._serve_all()
+        finally:
+            # At once: between the end of a task and what is called for it somebody may ask, and
+            # would take this reader for one that goes on.
+            self._readers -= {asyncio.current_task()}
+
+    async def _serve_all(self) -> None:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             batch = [request for request in batch if not request[2].done()]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from edge.progress.resume import Resume
 from edge.progress.subscription import Item, Subscription
 from streaming.progress.event import START, StoredEvent, StreamId
@@ -20,6 +22,8 @@ class Job(Histories):
         self.events: list[StoredEvent] = []
         self.away = False
         self.reads = 0
+        self.closes = False
+        """Whether the stream is closed while the history is read."""
         self.meanwhile: list[tuple[StoredEvent, bool]] = []
         """Published right after the history was read, before its answer arrives; and whether the
         tail delivers it."""
@@ -29,6 +33,8 @@ class Job(Histories):
 
     async def read(self, job_id: str, after: StreamId) -> History:
         self.reads += 1
+        if self.closes:
+            self.stream.close("disconnect")
         if self.away:
             raise ProgressUnavailable("away")
         known = [event for event in self.events if event.id > after]
@@ -131,3 +137,12 @@ async def test_closing_wakes_whoever_waits() -> None:
     job.stream.close("drain")
     assert await waiting == []
     assert job.stream.closed == "drain"
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_a_client_that_leaves_during_a_replay_is_let_go_at_once(away: bool) -> None:
+    job = Job()
+    job.closes, job.away = True, away
+    async with asyncio.timeout(10):
+        assert await job.stream.next() == []
+    assert job.reads == 1
