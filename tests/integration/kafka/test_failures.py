@@ -121,7 +121,7 @@ async def test_exhausted_poison_expired_and_undecodable_records_become_dead_lett
 async def test_a_topic_retried_in_place_keeps_the_order_of_a_key(
     topics: Topics, producer: Producer
 ) -> None:
-    topic = await topics.make(in_place=True, retry=(0.2, 0.2), partitions=1)
+    topic = await topics.make(in_place=True, retry=(0.6, 0.1), partitions=1)
     order: list[tuple[str, int]] = []
 
     async def script(record: Record[StringValue]) -> None:
@@ -177,7 +177,7 @@ async def test_a_hanging_handler_is_cut_off_and_retried(topics: Topics, producer
 async def test_a_record_waiting_for_its_retry_survives_a_restart(
     topics: Topics, producer: Producer
 ) -> None:
-    topic = await topics.make(retry=(1.5,))
+    topic = await topics.make(retry=(4.0,))
     failed_at = 0.0
 
     async def script(record: Record[StringValue]) -> None:
@@ -205,5 +205,9 @@ async def test_a_record_waiting_for_its_retry_survives_a_restart(
         )
     assert recorder.done == []
     async with consuming(runner()):
-        await until(lambda: recorder.done == ["patient"], what="the retry after the restart")
-    assert time.time() - failed_at >= 1.5
+        await until(
+            lambda: recorder.done == ["patient"],
+            within_seconds=20,
+            what="the retry after the restart",
+        )
+    assert time.time() - failed_at >= 4.0

@@ -117,6 +117,7 @@ async def test_a_static_member_that_was_killed_goes_on_at_once_and_sees_topics_g
     topics: Topics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streaming.kafka.connection.METADATA_MAX_AGE_MS", 500)
+    timing = dataclasses.replace(QUICK, session_timeout_seconds=30.0)
     topic = await topics.make(partitions=2, retry=())
     named = Connection(bootstrap=topics.bootstrap, instance="worker-0")
     producer = Producer(named, send_timeout_seconds=10.0)
@@ -129,7 +130,7 @@ async def test_a_static_member_that_was_killed_goes_on_at_once_and_sees_topics_g
             group_id=topic.name,
             connection=named,
             producer=producer,
-            timing=QUICK,
+            timing=timing,
         )
 
     killed = asyncio.create_task(runner().run())
@@ -140,7 +141,7 @@ async def test_a_static_member_that_was_killed_goes_on_at_once_and_sees_topics_g
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with consuming(runner()):
-        assert loop.time() - began < QUICK.session_timeout_seconds / 2
+        assert loop.time() - began < timing.session_timeout_seconds / 2
         await ensure_topics(topics.bootstrap, topics=[dataclasses.replace(topic, partitions=8)])
         names = [str(n) for n in range(10, 200)]
 
@@ -178,9 +179,15 @@ async def test_draining_finishes_what_runs_and_leaves_the_rest_to_the_next(
         )
 
     await send_all(producer, topic, ["a", "b", "stuck", "queued"])
-    async with consuming(runner(first), drain_seconds=1.5) as one:
+
+    async def draining() -> None:
+        await until(lambda: _refuses(one), what="the drain")
+        release.set()
+
+    async with consuming(runner(first), drain_seconds=3.0) as one:
         await until(lambda: len(first.running) == 3, what="three running")
-        asyncio.get_running_loop().call_later(0.2, release.set)
+        ending = asyncio.create_task(draining())
+    await ending
     with pytest.raises(NotReadyError):
         await one.ready()
     assert sorted(first.done) == ["a", "b"]
@@ -196,10 +203,12 @@ async def test_long_handlers_live_through_rebalances_and_run_once_a_process(
 ) -> None:
     topic = await topics.make(partitions=6)
     names = [f"long-{n}" for n in range(24)]
+    back = asyncio.Event()
 
     async def script(record: Record[StringValue]) -> None:
         if record.message.value.startswith("long"):
-            await asyncio.sleep(7)
+            await asyncio.sleep(7)  # longer than the session
+            await back.wait()
 
     first, second = Recorder(script), Recorder(script)
 
@@ -220,6 +229,8 @@ async def test_long_handlers_live_through_rebalances_and_run_once_a_process(
             taken_over = set(second.running)
         # the other member gave up: its partitions come back while the first still works on them
         await send_all(producer, topic, ["short-1", "short-2", "short-3"])
+        await until(lambda: len(first.done) >= 3, within_seconds=20, what="what came meanwhile")
+        back.set()
         await until(
             lambda: len(first.done) == len(names) + 3, within_seconds=20, what="everything done"
         )
@@ -276,7 +287,7 @@ async def test_a_saturated_member_stays_in_its_group(topics: Topics, producer: P
     timing = Timing(
         session_timeout_seconds=6.0,
         heartbeat_seconds=0.3,
-        max_poll_interval_seconds=1.0,
+        max_poll_interval_seconds=2.0,
         poll_seconds=0.2,
         commit_seconds=0.1,
     )
@@ -302,7 +313,7 @@ async def test_a_saturated_member_stays_in_its_group(topics: Topics, producer: P
 
         await until(lambda: lag() == 300, what="the lag of both partitions")
         # longer than a member that stops polling would be kept
-        for _ in range(20):
+        for _ in range(30):
             await asyncio.sleep(0.1)
             await runner.ready()
             assert len(recorder.started) == 4
@@ -413,3 +424,12 @@ async def test_a_message_of_another_type_is_refused(topics: Topics, producer: Pr
     topic = await topics.make(message="google.protobuf.BoolValue")
     with pytest.raises(ValueError, match=r"carries google\.protobuf\.BoolValue"):
         await producer.send(topic, "k", StringValue(value="x"))
+
+
+async def _refuses(runner: Runner) -> bool:
+    """Whether a runner takes no more work."""
+    try:
+        await runner.ready()
+    except NotReadyError:
+        return True
+    return False

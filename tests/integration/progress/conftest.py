@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from services.runtime import redis_clients
 from services.runtime.settings import RuntimeSettings
 from tests.ports import free_port
+from tests.wait import until
 
 
 class RedisServer:
@@ -81,5 +82,25 @@ async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
     """A client, as processes have it, of an emptied Redis."""
     settings = RuntimeSettings(redis_url=SecretStr(redis_server.url))
     async with redis_clients.connect(settings, redis_clients.Role.COMMAND) as client:
-        await client.flushall()
+        await lose(client)
         yield client
+
+
+async def lose(redis: Redis, *names: str) -> None:
+    """Lose everything, or the keys of these names, and come back later, as any Redis would.
+
+    Ids and fences begin with the milliseconds of its clock: within one they would be those that
+    were lost.
+    """
+    await (redis.delete(*names) if names else redis.flushall())
+    lost_at = await _milliseconds(redis)
+
+    async def later() -> bool:
+        return await _milliseconds(redis) > lost_at
+
+    await until(later, every_seconds=0.001, what="the next millisecond")
+
+
+async def _milliseconds(redis: Redis) -> int:
+    seconds, microseconds = await redis.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000

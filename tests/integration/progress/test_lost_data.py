@@ -12,7 +12,7 @@ from streaming.progress import keys
 from tests.wait import until
 
 from .bridge import Bridge, running_bridge
-from .conftest import RedisServer
+from .conftest import RedisServer, lose
 from .scans import Scan, finished_job, reason_of, scan_events
 
 pytestmark = pytest.mark.parts
@@ -61,7 +61,7 @@ async def test_done_arrives_although_redis_was_emptied(
         assert frame is not None
         assert frame.event == expected
     bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
-    await redis.flushall()
+    await lose(redis)
     await until(lambda: bridge.scan.asked.count(scan.job_id) >= 2, what="questions to the domain")
     bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id)
     (done,) = await client.rest()
@@ -74,7 +74,7 @@ async def test_events_go_on_after_redis_was_emptied(
     bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
     client = await bridge.client(scan.job_id)
     await scan.say("vision")
-    await redis.flushall()
+    await lose(redis)
     await redis.script_flush()
     await scan.run()
     seqs = [f.data["seq"] for f in await client.rest()]
@@ -88,7 +88,7 @@ async def test_client_comes_back_after_redis_was_emptied(
     queued = await first.event()
     first.close()
     assert queued is not None
-    await redis.flushall()
+    await lose(redis)
     bridge.scan.jobs[scan.job_id] = finished_job(scan.job_id, "processing")
     second = await bridge.client(scan.job_id, last_event_id=queued.fields["id"])
     assert second.status == 200

@@ -22,7 +22,7 @@ from streaming.progress.lease import Leases
 from streaming.progress.publisher import ProgressPublisher
 from streaming.progress.scripts import DUPLICATE, ProgressUnavailable, run_each
 
-from .conftest import RedisServer
+from .conftest import RedisServer, lose
 
 pytestmark = pytest.mark.parts
 
@@ -118,7 +118,7 @@ async def test_worker_that_was_replaced_cannot_publish(redis: Redis) -> None:
 async def test_fence_keeps_growing_when_redis_loses_its_data(redis: Redis) -> None:
     job_id, leases = new_job(), Leases(redis)
     before = await leases.acquire(job_id, "vision", "worker-a", ttl_seconds=60)
-    await redis.flushall()
+    await lose(redis)
     after = await leases.acquire(job_id, "vision", "worker-b", ttl_seconds=60)
     assert before is not None
     assert after is not None
@@ -129,7 +129,7 @@ async def test_lease_lost_with_the_data_is_taken_back_by_its_holder(redis: Redis
     job_id, leases = new_job(), Leases(redis)
     lease = await leases.acquire(job_id, "vision", "worker-a", ttl_seconds=60)
     assert lease is not None
-    await redis.flushall()
+    await lose(redis)
     assert await leases.renew(lease) is True
     assert await leases.acquire(job_id, "vision", "worker-b", ttl_seconds=60) is None
     await leases.release(lease)
@@ -156,7 +156,7 @@ async def test_publishing_goes_on_after_redis_lost_everything(redis: Redis) -> N
     job_id, publisher = new_job(), ProgressPublisher(redis)
     await publisher.open_job(job_id, domain="scan", user_id="user-1")
     assert await publisher.publish(event(job_id, "vision")) == [10]
-    await redis.flushall()
+    await lose(redis)
     await redis.script_flush()
     assert await publisher.publish(
         event(job_id, "vision", "completed"), event(job_id, "rule")

