@@ -101,6 +101,7 @@ class Edge:
         """Stop the HTTP wire of ext-authz and serve it again on the same port."""
         await self.stop_authz()
         self.serving_authz = asyncio.create_task(self.authz())
+        await until(lambda: listens(port("authz_http", self.environ)), what="ext-authz")
 
     async def raw(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
         """Send bytes as they are; status, headers and body of the answer.
@@ -248,6 +249,16 @@ async def always_complete(sessions: RevokedSessions) -> None:
     while True:
         sessions.complete(time.monotonic())
         await asyncio.sleep(1)
+
+
+async def listens(number: int) -> bool:
+    """Whether somebody listens on a port."""
+    try:
+        _, writer = await asyncio.open_connection(HOST, number)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def component_ready(checks: Mapping[str, object]) -> bool:

@@ -162,19 +162,29 @@ class World:
 
     @asynccontextmanager
     async def another_worker(self, name: str) -> AsyncIterator[None]:
-        """A further process that does the work of `name`."""
-        stack = self.stack
+        """A further process that does the work of `name`, and is a member of its group."""
+        stack, port = self.stack, free_port()
         process = await asyncio.create_subprocess_exec(
             *python.command(stack.paths, "work", name),
             env={
                 **stack.environ,
                 **python.variables(stack.paths),
-                env_name("metrics_work"): str(free_port()),
+                env_name("metrics_work"): str(port),
             },
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
+
+        async def ready() -> bool:
+            assert process.returncode is None, "the worker ended by itself"
+            try:
+                async with httpx.AsyncClient(trust_env=False) as http:
+                    return (await http.get(f"http://{HOST}:{port}/health/ready")).is_success
+            except httpx.TransportError:
+                return False
+
         try:
+            await until(ready, within_seconds=60, every_seconds=0.1, what="the other worker")
             yield
         finally:
             process.terminate()

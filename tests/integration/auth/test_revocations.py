@@ -73,8 +73,15 @@ async def world(parts: EphemeralParts) -> AsyncIterator[tuple[Client, Topic]]:
     topic = Topic()
     async with serving((build, build_users, build_character), environ) as context:
         background.append(asyncio.create_task(topic.follow(bootstrap)))
+        client = Client(context, url)
         try:
-            yield Client(context, url), topic
+            await until(
+                lambda: _seen_one(client, topic),
+                within_seconds=30,
+                every_seconds=0.2,
+                what="producer and reader",
+            )
+            yield client, topic
         finally:
             for task in background:
                 task.cancel()
@@ -106,7 +113,6 @@ async def test_the_topic_is_as_the_catalogue_says(
 
 async def test_a_logout_is_on_the_topic_when_it_is_answered(world: tuple[Client, Topic]) -> None:
     client, topic = world
-    await until(lambda: _seen_one(client, topic), within_seconds=20, every_seconds=0.2)
     delays = []
     for _ in range(20):
         session_id = await _logged_out(client)

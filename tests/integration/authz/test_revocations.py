@@ -149,12 +149,14 @@ async def test_what_is_known_holds_while_the_broker_is_away_but_not_for_ever(
             assert await one.status(alive) == PASSES
             assert await one.status(token) == REVOKED
             await until(lambda: one.sessions.staleness() > 1.5)
-            assert await one.status(alive) == PASSES
+            known, asked = await one.status(alive), one.sessions.staleness()
+            assert known == PASSES or asked > 3, "as long as it is not too old"
             await until(lambda: _is(one, alive, UNKNOWN))
+            assert one.sessions.staleness() > 3
             assert await one.status(token) == REVOKED
             assert not await one.ready()
-        await until(lambda: _is(one, alive, PASSES))
-        await until(lambda: ended(issuer, late_id), what="the producer")
+        await until(lambda: _is(one, alive, PASSES), within_seconds=30)
+        await until(lambda: ended(issuer, late_id), within_seconds=30, what="the producer")
         await until(lambda: refused(one, late))
 
 

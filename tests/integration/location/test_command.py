@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
 import json
 import os
 import signal
@@ -190,8 +191,10 @@ async def test_an_interrupted_import_has_changed_nothing_and_left_nothing(
         text=True,
     )
     try:
+        # Opening it would wait in a thread that nobody can end, should the command not get so far.
+        number = await until(lambda: _written_to(pipe, child), within_seconds=60)
         # In a thread: the service that the command waits for runs in this loop.
-        with await asyncio.to_thread(pipe.open, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
             await asyncio.to_thread(csv.writer(file).writerows, table(3 * BATCH))
 
             async def begun() -> bool:
@@ -208,3 +211,16 @@ async def test_an_interrupted_import_has_changed_nothing_and_left_nothing(
     assert (child.returncode, told) == (130, "eco2: interrupted. Nothing was imported.\n")
     assert await kept(database) == before
     assert await staged(database) == 0
+
+
+def _written_to(pipe: Path, reader: subprocess.Popen[str]) -> int | None:
+    """Descriptor of a pipe that somebody reads; None while nobody does."""
+    assert reader.poll() is None, reader.communicate()
+    try:
+        number = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return None
+    os.set_blocking(number, True)
+    return number

@@ -75,15 +75,23 @@ async def test_a_lease_is_kept_as_long_as_it_is_renewed_and_its_loss_is_told(
 ) -> None:
     monkeypatch.setattr("streaming.progress.turn.KEEP_SECONDS", 0.1)
     job_id = str(uuid.uuid4())
-    holder, other = turns(line, "a", 2.0), turns(line, "b", 2.0)
+    holder, other = turns(line, "a", 60.0), turns(line, "b", 60.0)
     keeping = asyncio.create_task(holder.keep())
     mine = await begun(holder, place(job_id))
     lost = asyncio.Event()
     mine.lost = lost.set
+    lease = keys.lease(job_id, "vision")
+
+    async def renewed() -> bool:
+        return int(await line.redis.pttl(lease)) > 20_000
+
     for _ in range(4):
-        await asyncio.sleep(0.6)
+        await line.redis.pexpire(lease, 20_000)  # as if two thirds of its life were over
+        mine.renewed_at -= 40.0
+        await until(renewed, what="the lease renewed")
         assert isinstance(await other.begin(place(job_id)), Held)
-    await line.redis.delete(keys.lease(job_id, "vision"))
+    await line.redis.delete(lease)
+    mine.renewed_at -= 40.0
     await begun(other, place(job_id))
     await asyncio.wait_for(lost.wait(), 20.0)
     keeping.cancel()

@@ -112,8 +112,8 @@ async def test_a_second_signal_cuts_the_drain_short(ports: dict[str, str]) -> No
         await stream.read()
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
-        while b"draining" not in await process.stderr.readline():
-            pass
+        while b"draining" not in (line := await process.stderr.readline()):
+            assert line, "the process ended by itself"
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.communicate(b"\n"), 10)
         assert process.returncode == 0

@@ -19,6 +19,11 @@ from tests.wait import until
 
 pytestmark = pytest.mark.parts
 
+HELD_UP = """
+SELECT count(*) FROM pg_locks
+ WHERE NOT granted AND relation = 'outbox'::regclass AND mode = 'RowExclusiveLock'
+"""
+
 
 def number() -> str:
     return f"010{random.randrange(10**8):08d}"
@@ -163,8 +168,12 @@ async def test_account_and_fact_are_written_together(users: Users) -> None:
     async with users.database.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
         signing_in = asyncio.create_task(users.sign_in(provider="google"))
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(signing_in), 0.3)
+
+        async def held_up() -> bool:
+            return bool(await connection.fetchval(HELD_UP))
+
+        await until(held_up, what="the sign-in waiting for the outbox")
+        assert not signing_in.done()
         known = await connection.fetchval("SELECT count(*) FROM accounts")
     me = await signing_in
     async with users.database.acquire() as connection:
