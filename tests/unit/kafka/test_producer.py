@@ -212,11 +212,3 @@ async def test_one_given_up_send_does_not_cut_off_the_others_of_its_burst() -> N
 async def test_sending_before_the_start_is_refused() -> None:
     with pytest.raises(DeliveryError, match="not started"):
         await _send(Producer("nowhere:1"))
-
-
-async def _connected(producer: Producer) -> bool:
-    try:
-        await producer.check()
-    except DeliveryError:
-        return False
-    return True
