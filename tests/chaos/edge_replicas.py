@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import grpc.aio
 import httpx
+from aiokafka import AIOKafkaProducer
 from eco2.auth.v1 import auth_service_pb2
 from eco2.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from eco2.users.v1 import users_service_pb2
@@ -21,6 +22,7 @@ from mesh.local.ephemeral_stack import EphemeralStack
 from mesh.local.free_ports import PortBlock
 from mesh.local.parts import python
 from services.runtime.ports import HOST, port
+from streaming.kafka.topics import AUTH_REVOCATIONS
 from tests.wait import until
 
 ME = "/api/v1/users/me"
@@ -92,6 +94,18 @@ class Replicas:
             return status.state == "ready" and status.pid not in (None, old)
 
         await until(back, within_seconds=60, what=f"{part} after a kill")
+
+    async def takes_revocations(self) -> None:
+        """Wait until the broker takes records: it answers before it leads its partitions."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=f"{HOST}:{self.stack.port('kafka')}", retry_backoff_ms=20
+        )
+        await producer.start()
+        try:
+            for partition in range(AUTH_REVOCATIONS.partitions):  # tombstones end nothing
+                await producer.send_and_wait(AUTH_REVOCATIONS.name, None, b"nobody", partition)
+        finally:
+            await producer.stop()
 
 
 def _meaning(answer: httpx.Response) -> tuple[int, str]:
