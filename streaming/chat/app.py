@@ -52,7 +52,11 @@ async def build(context: ProcessContext) -> Component:
         ttl_seconds=settings.chat_lease_seconds,
     )
     means = Means(
-        service=TurnService(ChatServiceStub(context.channel("chat")), publisher),
+        service=TurnService(
+            ChatServiceStub(context.channel("chat")),
+            publisher,
+            patience_seconds=settings.chat_service_patience_seconds,
+        ),
         models=models,
         tools=Tools(await build_branches(context, known, models)),
         photos=photos,

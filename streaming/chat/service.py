@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING, Final
+import random
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import grpc
 import grpc.aio
@@ -19,8 +22,12 @@ from streaming.progress.scripts import ProgressUnavailable
 
 if TYPE_CHECKING:
     from eco2.chat.v1.chat_service_pb2_grpc import ChatServiceAsyncStub
+    from grpc.aio import UnaryUnaryMultiCallable
 
 log = logs.get(__name__)
+
+Q = TypeVar("Q")
+R = TypeVar("R")
 
 CALL_SECONDS: Final = 5.0
 """Time of one call to the chat service."""
@@ -31,18 +38,35 @@ ENDED: Final = frozenset({COMPLETED, "failed", "cancelled"})
 CANCELLED_MESSAGE: Final = "취소된 대화입니다."
 
 
-class TurnService:
-    """Calls raise ``grpc.aio.AioRpcError``."""
+AWAY: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+"""What a call ends with while the service or its database is away."""
 
-    def __init__(self, chat: ChatServiceAsyncStub, publisher: ProgressPublisher) -> None:
+AGAIN_SECONDS: Final = 0.5
+AGAIN_MAX_SECONDS: Final = 5.0
+"""First and longest pause before it is asked again."""
+
+
+class TurnService:
+    """Calls raise ``grpc.aio.AioRpcError``. Those of a turn's work wait for a service that is away,
+    for so many seconds: its database restarts, and what the turn has cost by then is not lost.
+    """
+
+    def __init__(
+        self,
+        chat: ChatServiceAsyncStub,
+        publisher: ProgressPublisher,
+        *,
+        patience_seconds: float,
+    ) -> None:
         self._chat = chat
         self._publisher = publisher
+        self._patience = patience_seconds
 
     async def begin(self, job_id: str, messages: int) -> chat_service_pb2.BeginTurnResponse | None:
         """What a turn's answer needs; None when there is no such turn."""
         request = chat_service_pb2.BeginTurnRequest(job_id=job_id, max_messages=messages)
         try:
-            return await self._chat.BeginTurn(request, timeout=CALL_SECONDS)
+            return await self._patiently(self._chat.BeginTurn, request)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return None
@@ -51,11 +75,11 @@ class TurnService:
     async def append(self, job_id: str, answer: chat_pb2.AssistantAnswer) -> chat_pb2.Turn:
         """Store an answer; the turn as it is then."""
         request = chat_service_pb2.AppendTurnRequest(job_id=job_id, answer=answer)
-        return (await self._chat.AppendTurn(request, timeout=CALL_SECONDS)).turn
+        return (await self._patiently(self._chat.AppendTurn, request)).turn
 
     async def park(self, request: chat_service_pb2.ParkTurnRequest) -> chat_pb2.Turn:
         """Let a turn wait; the turn as it is then."""
-        return (await self._chat.ParkTurn(request, timeout=CALL_SECONDS)).turn
+        return (await self._patiently(self._chat.ParkTurn, request)).turn
 
     async def fail(self, task: chat_turn_pb2.ChatTurn, reason: str) -> None:
         """End a turn with a reason, unless it has ended, and publish how it ended. Repeatable."""
@@ -82,6 +106,19 @@ class TurnService:
             log.repeated(
                 "the end of a turn was not published", job_id=task.job_id, error=str(error)
             )
+
+    async def _patiently(self, call: UnaryUnaryMultiCallable[Q, R], request: Q) -> R:
+        """The answer to a call, made again while the service is away; it may be repeated."""
+        until, pause = time.monotonic() + self._patience, AGAIN_SECONDS
+        while True:
+            try:
+                return await call(request, timeout=CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in AWAY or time.monotonic() + pause > until:
+                    raise
+                log.repeated("the chat service is away, asking again", code=error.code().name)
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))
+            pause = min(pause * 2, AGAIN_MAX_SECONDS)
 
 
 def last_event(job_id: str, turn: chat_pb2.Turn, *, fence: int = 0) -> ProgressEvent:

@@ -21,6 +21,10 @@ class ChatWorkerSettings(RuntimeSettings):
     chat_redis_patience_seconds: float = Field(default=5.0, ge=0)
     """How long a turn waits for Redis before it is answered without lease and progress."""
 
+    chat_service_patience_seconds: float = Field(default=60.0, ge=0)
+    """How long a turn waits for a chat service or database that is away: above a restart, and
+    above a failover to a standby."""
+
     chat_turn_work_seconds: float = Field(default=300.0, gt=0)
     """Age at which a turn without a deadline of its own is given up."""
 

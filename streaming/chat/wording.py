@@ -126,7 +126,7 @@ class Wording:
                 raise ModelTimeout("the time for an answer is used up") from None
             except ModelError as error:
                 metrics.TAKES.labels("replaced" if self._spoken else "broken").inc()
-                log.warning("a take broke off", take=take, error=str(error))
+                log.repeated("a take broke off", take=take, error=str(error))
                 if take >= self._settings.chat_reply_takes or not error.retryable:
                     raise
                 self._narration.anew()

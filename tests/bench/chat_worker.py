@@ -102,7 +102,9 @@ async def measure(chats: int, seconds: float, tokens: int, rate: float) -> dict[
     turns = Turns(redis, publisher, owner="bench", ttl_seconds=settings.chat_lease_seconds)
     means = Means(
         service=TurnService(
-            chat_service_pb2_grpc.ChatServiceStub(context.channel("chat")), publisher
+            chat_service_pb2_grpc.ChatServiceStub(context.channel("chat")),
+            publisher,
+            patience_seconds=settings.chat_service_patience_seconds,
         ),
         models=models,
         tools=Tools(await build_branches(context, known, models)),

@@ -76,7 +76,7 @@ class ChatDouble(chat_service_pb2_grpc.ChatServiceServicer):
         turn.status, turn.round = "waiting", request.round
         self.parked[request.job_id] = request
         if self.loses_replies:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the connection broke")
+            await context.abort(grpc.StatusCode.INTERNAL, "the connection broke")
         return chat_service_pb2.ParkTurnResponse(turn=turn)
 
     async def FailTurn(self, request: Any, context: Any) -> Any:
