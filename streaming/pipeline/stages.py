@@ -242,6 +242,15 @@ class RewardStage(Stage):
             # repeated, so that `done` reaches those who wait for it; the job itself is complete
             raise Retryable(failures.DEPENDENCY_UNAVAILABLE) from error
 
+    async def dead(self, record: Record[scan_task_pb2.ScanTask], reason: str) -> None:
+        """Complete the job yet, if only the scan service was away: its answer is there, and until
+        that service is back the job can't be failed either.
+        """
+        in_time = time.time() < self.deadline(record.message)
+        if in_time and reason == failures.DEPENDENCY_UNAVAILABLE:
+            await self.work(record, None)
+        await super().dead(record, reason)
+
     async def conclude(self, task: scan_task_pb2.ScanTask, job: scan_pb2.Job) -> None:
         """Before the end is told, announce the reward of a job that had been completed: by an
         attempt that died before it could, or could not reach Kafka until the job's deadline.

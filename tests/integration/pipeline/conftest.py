@@ -43,9 +43,12 @@ class ScanDouble(scan_service_pb2_grpc.ScanServiceServicer):
         self.jobs: dict[str, scan_pb2.Job] = {}
         self.results: dict[str, scan_pb2.ScanResult] = {}
         self.unavailable = False
+        self.refused = 0
+        """Calls it has refused while it was unavailable."""
 
     async def _job(self, job_id: str, context: Any) -> scan_pb2.Job:
         if self.unavailable:
+            self.refused += 1
             await context.abort(grpc.StatusCode.INTERNAL, "switched off")
         if job_id not in self.jobs:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such job")

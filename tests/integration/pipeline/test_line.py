@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from eco2.pipeline.v1.reward_granted_pb2 import RewardGranted
 
 from mesh.local.ephemeral import EphemeralParts
+from streaming.kafka.headers import ATTEMPT
 from streaming.kafka.topics import SCAN_REWARD
 from streaming.progress import keys
 from streaming.progress.event import ProgressEvent
@@ -218,6 +219,24 @@ async def test_a_catalogue_that_is_away_costs_the_reward_not_the_result(line: Li
     job_id = await line.submit()
     assert told(await line.ended(job_id)) == WHOLE
     assert not line.scan.results[job_id].HasField("reward")
+
+
+async def test_an_outage_longer_than_all_attempts_does_not_cost_the_answer(line: Line) -> None:
+    task = line.task()
+    task.vision.classification.major_category = "재활용폐기물"
+    task.answer.user_answer = "헹궈서 버려요"
+    line.scan.unavailable, line.scan.refused = True, 0
+    await line.producer.send(
+        SCAN_REWARD,
+        task.job_id,
+        task,
+        headers={ATTEMPT: str(len(SCAN_REWARD.retry) + 1)},
+        deadline=task.deadline_ms / 1000,
+    )
+    await until(lambda: line.scan.refused >= 2, within_seconds=30, what="the last attempt's end")
+    line.scan.unavailable = False
+    assert told(await line.ended(task.job_id)) == WHOLE[-3:]
+    assert line.scan.results[task.job_id].user_answer == "헹궈서 버려요"
 
 
 async def test_a_scan_service_that_comes_back_gets_the_result(line: Line) -> None:
