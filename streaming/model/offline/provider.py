@@ -28,12 +28,17 @@ class OfflineOptions:
     """Photos worked on at a time; each keeps about one core busy."""
 
     budget_seconds: float = 10.0
-    """After this no further view of a photo is tried; what was read until then decides. A
-    clear photo takes about 0.4 s of CPU and the hardest about 7; the rest is room for a busy
-    machine."""
+    """CPU time after which no further view of a photo is tried; what was read until then decides. A
+    clear photo takes about 0.4 s and the hardest about 7. CPU time, because a busy machine needs
+    more of any other for the same work: what was given up there was begun anew, and ended the same
+    way."""
 
-    run_timeout_seconds: float = 8.0
-    """Longest single run of tesseract."""
+    run_seconds: float = 8.0
+    """CPU time of the longest single run of tesseract."""
+
+    patience_seconds: float = 25.0
+    """Time after which a photo is given up however little CPU it got: a user waits, and a chat
+    allows 30 s."""
 
 
 class OfflineProvider:
@@ -46,13 +51,15 @@ class OfflineProvider:
         self._tesseract = Tesseract(
             binary=options.binary,
             concurrency=options.concurrency,
-            timeout_seconds=options.run_timeout_seconds,
+            cpu_seconds=options.run_seconds,
+            timeout_seconds=options.patience_seconds,
         )
         self._reader = Reader(
             self._tesseract,
             self._lexicon,
             concurrency=options.concurrency,
             budget_seconds=options.budget_seconds,
+            patience_seconds=options.patience_seconds,
         )
         self._model = f"offline-{self._lexicon.version}"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from streaming.model.offline.effort import Effort
 from streaming.model.offline.evidence import Evidence, Verdict
 from streaming.model.offline.lexicon import Lexicon
 from streaming.model.offline.match import hits, lines
@@ -50,8 +51,8 @@ class _Way:
 
 
 _LEAST_RUN_SECONDS: Final = 1.0
-"""A run may take half of the time that is left, so that another view gets a chance, but this long
-at least."""
+"""A run may take half of the CPU time that is left, so that another view gets a chance, but this
+much at least."""
 
 
 def sure_syllables(words: Sequence[Word]) -> int:
@@ -64,7 +65,9 @@ def sure_syllables(words: Sequence[Word]) -> int:
 
 
 class Reader:
-    """Reads photos, at most `concurrency` at a time; a photo gets about `budget_seconds`."""
+    """Reads photos, at most `concurrency` at a time; a photo gets about `budget_seconds` of CPU
+    time, and at most `patience_seconds` to get them in.
+    """
 
     def __init__(
         self,
@@ -73,10 +76,12 @@ class Reader:
         *,
         concurrency: int = 2,
         budget_seconds: float = 10.0,
+        patience_seconds: float = 25.0,
     ) -> None:
         self._tesseract = tesseract
         self._lexicon = lexicon
         self._budget_seconds = budget_seconds
+        self._patience_seconds = patience_seconds
         self._places = asyncio.Semaphore(concurrency)
 
     async def read(self, data: bytes) -> Reading:
@@ -87,8 +92,9 @@ class Reader:
         """
         async with self._places:
             started = time.monotonic()
-            photo = await asyncio.to_thread(Photo.unpacked, data)
-            search = _Search(self._tesseract, self._lexicon, started + self._budget_seconds)
+            effort = Effort(self._budget_seconds, started + self._patience_seconds)
+            photo = await effort.in_thread(partial(Photo.unpacked, data))
+            search = _Search(self._tesseract, self._lexicon, effort)
             await search.run(photo)
         return Reading(
             verdict=search.evidence.verdict(),
@@ -101,18 +107,18 @@ class Reader:
 class _Search:
     """One photo's way through the views."""
 
-    def __init__(self, tesseract: Tesseract, lexicon: Lexicon, deadline: float) -> None:
+    def __init__(self, tesseract: Tesseract, lexicon: Lexicon, effort: Effort) -> None:
         self._tesseract = tesseract
         self._lexicon = lexicon
-        self._deadline = deadline
+        self._effort = effort
         self.evidence = Evidence()
         self.tried: list[str] = []
         self._timed_out: ModelTimeout | None = None
 
     async def run(self, photo: Photo) -> None:
-        """Try views until the evidence decides, time is up or nothing is left to try."""
+        """Try views until the evidence decides, the effort is spent or nothing is left to try."""
         async for _ in self._looks(photo):
-            if self.evidence.verdict().decisive or time.monotonic() >= self._deadline:
+            if self.evidence.verdict().decisive or self._effort.is_spent:
                 break
         if not self.tried and self._timed_out is not None:
             raise self._timed_out
@@ -151,7 +157,7 @@ class _Search:
 
     async def _straightened(self, photo: Photo, best: _Way) -> AsyncIterator[None]:
         """Look at the label from the front; it may come out of it lying on any side."""
-        flat = await asyncio.to_thread(photo.straightened)
+        flat = await self._effort.in_thread(photo.straightened)
         if flat is None:
             return
         slant = flat.slants[0]
@@ -165,15 +171,17 @@ class _Search:
 
     async def _syllables(self, make: Callable[[], View | None]) -> int:
         """Read one view, add what it shows to the evidence; its confident syllables."""
-        view = await asyncio.to_thread(make)
+        view = await self._effort.in_thread(make)
         if view is None or view.name in self.tried:
             return 0
         try:
-            words = await self._tesseract.read(
-                view.png,
-                layout=view.layout,
-                within_seconds=max(_LEAST_RUN_SECONDS, (self._deadline - time.monotonic()) / 2),
-            )
+            with self._effort.of_children():
+                words = await self._tesseract.read(
+                    view.png,
+                    layout=view.layout,
+                    cpu_seconds=max(_LEAST_RUN_SECONDS, self._effort.left / 2),
+                    within_seconds=max(_LEAST_RUN_SECONDS, self._effort.patience),
+                )
         except ModelTimeout as failure:
             self._timed_out = failure  # texture read as text; another view may be quicker
             return 0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
+import resource
 import shutil
+import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +59,9 @@ def parse(tsv: str) -> tuple[Word, ...]:
 class Tesseract:
     """Runs the tesseract binary, at most `concurrency` at a time, one thread each.
 
-    `timeout_seconds` bounds one run once it has started; waiting for a free place is not counted.
+    `cpu_seconds` bounds the CPU time of one run: what there is to read decides about it, and not
+    what else the machine is busy with. `timeout_seconds` is for one that hangs, from its start on;
+    waiting for a free place is not counted.
     """
 
     def __init__(
@@ -63,10 +69,12 @@ class Tesseract:
         *,
         binary: str = "tesseract",
         concurrency: int = 2,
-        timeout_seconds: float = 8.0,
+        cpu_seconds: float = 8.0,
+        timeout_seconds: float = 25.0,
     ) -> None:
         self._binary = binary
         self._places = asyncio.Semaphore(concurrency)
+        self._cpu_seconds = cpu_seconds
         self._timeout_seconds = timeout_seconds
         self._environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
         self._found: str | None = None
@@ -82,16 +90,21 @@ class Tesseract:
             )
 
     async def read(
-        self, png: bytes, *, layout: int, within_seconds: float | None = None
+        self,
+        png: bytes,
+        *,
+        layout: int,
+        cpu_seconds: float = math.inf,
+        within_seconds: float = math.inf,
     ) -> tuple[Word, ...]:
         """Read an encoded picture. `layout` is tesseract's page segmentation mode (``--psm``).
 
-        `within_seconds` shortens the time-out of this one run.
+        `cpu_seconds` and `within_seconds` shorten the limits of this one run.
 
         Raises ModelUnavailable (not installed, or it failed) or ModelTimeout.
         """
         arguments = ["stdin", "stdout", "-l", "+".join(LANGUAGES), "--psm", str(layout)]
-        out = await self._run([*arguments, "--dpi", "150", "tsv"], png, within_seconds)
+        out = await self._run([*arguments, "--dpi", "150", "tsv"], png, cpu_seconds, within_seconds)
         return parse(out.decode("utf-8", "replace"))
 
     def _path(self) -> str:
@@ -102,9 +115,14 @@ class Tesseract:
         return self._found
 
     async def _run(
-        self, arguments: list[str], data: bytes, within_seconds: float | None = None
+        self,
+        arguments: list[str],
+        data: bytes,
+        cpu_seconds: float = math.inf,
+        within_seconds: float = math.inf,
     ) -> bytes:
-        allowed = min(self._timeout_seconds, within_seconds or self._timeout_seconds)
+        allowed = min(self._timeout_seconds, within_seconds)
+        cpu = math.ceil(min(self._cpu_seconds, cpu_seconds))  # the kernel counts whole seconds
         path = self._path()
         async with self._places:
             try:
@@ -118,6 +136,7 @@ class Tesseract:
                 )
             except OSError as failure:
                 raise ModelUnavailable(f"tesseract can't be started: {failure}") from failure
+            _limit_cpu(process.pid, cpu)
             try:
                 async with asyncio.timeout(allowed):
                     out, complaint = await process.communicate(data)
@@ -127,9 +146,18 @@ class Tesseract:
                 if process.returncode is None:
                     process.kill()
                     await process.wait()
+        if process.returncode == -signal.SIGXCPU:
+            raise ModelTimeout(f"tesseract used up {cpu} s of CPU")
         if process.returncode != 0:
             reason = complaint.decode("utf-8", "replace").strip().splitlines()
             raise ModelUnavailable(
                 f"tesseract ended with {process.returncode}: {reason[-1] if reason else '-'}"
             )
         return out
+
+
+def _limit_cpu(pid: int, seconds: int) -> None:
+    """Have the kernel end a process that has used that much CPU time, without a core file."""
+    with suppress(ProcessLookupError):  # it has ended
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 1))

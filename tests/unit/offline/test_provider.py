@@ -27,7 +27,7 @@ from streaming.model.provider import (
 from tests.bench.offline_vision.generator import Plan, draw, middles
 
 SEED = 20_240_601
-PATIENT = OfflineOptions(budget_seconds=90, run_timeout_seconds=60)
+PATIENT = OfflineOptions(budget_seconds=90, run_seconds=60, patience_seconds=300)
 """Other tests keep the machine busy; what is claimed here is what is read, not how fast."""
 
 
@@ -221,11 +221,38 @@ async def test_a_hanging_tesseract_times_out_and_is_ended(
         tmp_path,
         f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(600)",
     )
-    options = OfflineOptions(binary=binary, budget_seconds=2.0, run_timeout_seconds=2.0)
+    options = OfflineOptions(binary=binary, patience_seconds=2.0)
     provider = OfflineProvider(knowledge, options)
     with pytest.raises(ModelTimeout):
         await provider.vision(photo("종이"), "")
     assert not psutil.pid_exists(int(await asyncio.to_thread(mark.read_text)))
+
+
+READ = "\n5\t1\t1\t1\t1\t1\t10\t10\t200\t60\t96\t종이팩\n"
+"""What tesseract prints about one word: a heading, and its line."""
+
+
+async def test_a_tesseract_that_gets_no_cpu_is_waited_for(
+    knowledge: Knowledge, tmp_path: Path
+) -> None:
+    """As on a busy machine: a run lasts longer than the budget, and little of that is work."""
+    binary = script(
+        tmp_path, f"import sys, time; sys.stdin.buffer.read(); time.sleep(2.5); print({READ!r})"
+    )
+    options = OfflineOptions(binary=binary, budget_seconds=2.0, run_seconds=2.0)
+    reading = await OfflineProvider(knowledge, options).read(photo("종이팩"))
+    assert "종이팩" in reading.terms
+
+
+async def test_a_tesseract_that_never_gets_done_is_ended(
+    knowledge: Knowledge, tmp_path: Path
+) -> None:
+    binary = script(tmp_path, "import sys; sys.stdin.buffer.read()\nwhile True: pass")
+    options = OfflineOptions(
+        binary=binary, budget_seconds=1.0, run_seconds=1.0, patience_seconds=300.0
+    )
+    with pytest.raises(ModelTimeout, match="used up 1 s of CPU"):
+        await OfflineProvider(knowledge, options).vision(photo("종이팩"), "")
 
 
 async def test_the_loop_stays_free_while_a_photo_is_read(provider: OfflineProvider) -> None:
