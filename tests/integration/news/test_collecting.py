@@ -61,8 +61,13 @@ async def test_a_feed_becomes_news_with_the_picture_of_the_page(
 
 
 async def test_feeds_that_misbehave_are_left_out_and_the_others_go_on(
-    newsroom: Newsroom, internet: Internet, caplog: pytest.LogCaptureFixture
+    newsroom: Newsroom,
+    internet: Internet,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # A busy machine does not give a reader all its CPU in the usual time.
+    monkeypatch.setattr("streaming.workers.news.feeds.READER_SECONDS", 60.0)
     caplog.set_level(logging.INFO)
     private = f"http://10.1.2.3:{internet.port}/rss"
     feeds = {
@@ -90,7 +95,7 @@ async def test_feeds_that_misbehave_are_left_out_and_the_others_go_on(
         NEWS_FEEDS=",".join(feeds), NEWS_FEED_MAX_BYTES="1000000", NEWS_FEED_TIMEOUT_SECONDS="2"
     ) as context:
         report = await collect(context)
-    assert time.monotonic() - began < 45
+    assert time.monotonic() - began < 90
     assert report.inserted == 1
     assert [article.url for article in await newsroom.news()] == ["https://good.example.kr/1"]
     parts = {address: urlsplit(address) for address, reason in feeds.items() if reason}
