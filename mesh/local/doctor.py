@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 import psutil
@@ -46,7 +47,15 @@ class Finding:
 
 
 def examine(paths: Paths, environ: Mapping[str, str]) -> list[Finding]:
-    """Run every check; takes a few seconds at the most."""
+    """Run every check; takes a few seconds at the most.
+
+    Raises SetupError where there is nothing to check: an image holds the code alone.
+    """
+    if not _lock(paths).is_file():
+        raise SetupError(
+            "not a checkout: this looks at the set-up of one machine; of containers, "
+            "`docker compose ps` shows the health and `docker compose logs` what is amiss"
+        )
     running = measure(paths)
     return [
         *programs(paths),
@@ -62,7 +71,7 @@ def programs(paths: Paths) -> Iterator[Finding]:
     """What the set-up installs."""
     again = "run `make setup`"
     yield Finding("Python", "ok", platform.python_version())
-    lock = (paths.repository / "requirements-dev.txt").read_bytes()
+    lock = _lock(paths).read_bytes()
     stamp = paths.repository / ".venv/eco2-complete"
     current = stamp.is_file() and hashlib.sha256(lock).hexdigest() in stamp.read_text()
     yield _found("Python packages", "as locked" if current else None, "not as locked", again)
@@ -89,6 +98,10 @@ def programs(paths: Paths) -> Iterator[Finding]:
         yield Finding("Envoy", "fail", str(error), again)
     usable = tls.is_usable(paths.tls, datetime.now(UTC))
     yield _found("certificate", "valid" if usable else None, "missing or about to expire", again)
+
+
+def _lock(paths: Paths) -> Path:
+    return paths.repository / "requirements-dev.txt"
 
 
 def machine(paths: Paths) -> Iterator[Finding]:

@@ -66,7 +66,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="print figures as JSON")] = False,
     save: Annotated[Path | None, typer.Option(help="keep the pictures in this folder")] = None,
     pool: Annotated[int, typer.Option(help="pictures read at a time")] = 2,
-    budget: Annotated[float, typer.Option(help="seconds a picture may take")] = 10.0,
+    budget: Annotated[float, typer.Option(help="CPU seconds a picture may take")] = 10.0,
 ) -> None:
     """Draw packages, read them, compare. Ends with 1 when a figure misses its aim."""
     out = Console(stderr=as_json)

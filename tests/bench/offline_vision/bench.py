@@ -164,7 +164,7 @@ async def run(
     each: Callable[[Outcome], None] = lambda _: None,
 ) -> tuple[Report, float]:
     """Draw and read every plan, `pool` at a time; the report and the wall seconds it took."""
-    tesseract = Tesseract(concurrency=pool, timeout_seconds=20)
+    tesseract = Tesseract(concurrency=pool)
     await tesseract.check()
     reader = Reader(tesseract, load(), concurrency=pool, budget_seconds=budget_seconds)
     waiting: asyncio.Queue[Plan] = asyncio.Queue()

@@ -11,6 +11,7 @@ import pytest
 from mesh.local import doctor, state
 from mesh.local.free_ports import PortBlock
 from mesh.local.layout import GROUPS, drain_seconds, process_environ, stack
+from mesh.local.part import SetupError
 from mesh.local.paths import Paths, default
 from mesh.local.status import measure, table
 from services.cli import catalogue
@@ -65,6 +66,11 @@ def test_findings_carry_their_advice() -> None:
     ]
     assert doctor.text(findings).splitlines()[1].endswith("port 8080 is taken → stop it")
     assert [item["verdict"] for item in json.loads(doctor.as_json(findings))] == ["ok", "fail"]
+
+
+def test_the_doctor_says_that_an_image_is_not_its_patient(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="docker compose"):
+        doctor.examine(Paths(repository=tmp_path, home=tmp_path), {})
 
 
 def test_the_doctor_finds_a_taken_port(tmp_path: Path) -> None:
