@@ -128,6 +128,15 @@ def test_what_is_waited_for_in_the_end_says_when_it_is_ready(services: dict[str,
     assert all("healthcheck" in services[name] for name in last)
 
 
+def test_checks_of_health_are_rare_and_allow_for_a_slow_start(services: dict[str, Any]) -> None:
+    """Each is a process the engine starts: four of them a second took a fifth of two slow cores."""
+    checks = [each["healthcheck"] for each in services.values() if "healthcheck" in each]
+    intervals = [float(check["interval"].removesuffix("s")) for check in checks]
+    assert sum(1 / seconds for seconds in intervals) <= 2
+    for check, seconds in zip(checks, intervals, strict=True):
+        assert check["retries"] * seconds >= 120
+
+
 def test_only_the_edge_and_the_s3_api_are_published(services: dict[str, Any]) -> None:
     published = {int(line.rpartition(":")[2]) for line in services["net"]["ports"]}
     assert published == {DEFAULT_PORTS[name] for name in ("edge_http", "edge_https", "s3")}
