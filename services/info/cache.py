@@ -126,7 +126,7 @@ class FeedCache:
                     _PAGES.labels("missing").inc()
                     return Miss(refill=await self._lock(feed))
         except ResponseError as error:  # something else lies under the key; it is made anew
-            log.warning("a feed could not be read", feed=str(feed), error=str(error))
+            log.repeated("a feed could not be read", feed=str(feed), error=str(error))
             _PAGES.labels("missing").inc()
             return Miss(refill=True)
         except (RedisError, OSError, TimeoutError) as error:

@@ -162,4 +162,4 @@ def _suggestion(place: KakaoPlace) -> pb.Suggestion:
 
 def _left_out(error: OutboundError) -> None:
     _AWAY.inc()
-    log.warning("searched without the map service", error=str(error))
+    log.repeated("searched without the map service", error=str(error))

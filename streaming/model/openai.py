@@ -220,7 +220,7 @@ class OpenAIProvider:
         )
         try:
             parsed: object = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelOutputInvalid("the answer is not JSON") from error
         reply = self.dialect.read(parsed)
         usage = Usage(
@@ -321,7 +321,7 @@ def _code(body: bytes) -> str:
     """The code in an error's body, else its type: ``{"error": {"code": …, "type": …}}``."""
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "no code"
     error = document.get("error") if isinstance(document, dict) else None
     told = (error.get("code"), error.get("type")) if isinstance(error, dict) else ()

@@ -121,7 +121,11 @@ async def test_nonsense_is_an_invalid_output(
 
 
 @pytest.mark.parametrize(
-    "body", [b"{}", b"[]", b"null", b'"text"', b"<html>", b"", b'{"output":[{}],"choices":[{}]}']
+    "body",
+    [
+        *(b"{}", b"[]", b"null", b'"text"', b"<html>", b"", b'{"output":[{}],"choices":[{}]}'),
+        b"[" * 100_000,
+    ],
 )
 async def test_a_body_that_is_no_answer_is_an_invalid_output(
     make: Make, simulator: Simulator, body: bytes, monkeypatch: pytest.MonkeyPatch
