@@ -28,7 +28,7 @@ def part(paths: Paths, port: int, controller_port: int) -> Part:
     version = jar_version(paths, "kafka", "kafka_2.13")
 
     def prepare() -> None:
-        write_settings(settings, _settings(data, port, controller_port))
+        write_settings(settings, broker_settings(data, port, controller_port))
         if data.exists():
             check_version(data, version)
             return
@@ -36,7 +36,7 @@ def part(paths: Paths, port: int, controller_port: int) -> Part:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         format_settings = paths.run / "kafka-format.properties"
-        write_settings(format_settings, _settings(unfinished, port, controller_port))
+        write_settings(format_settings, broker_settings(unfinished, port, controller_port))
         tool = [*java, "-cp", jars, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID]
         done = subprocess.run(
             [*tool, "-c", str(format_settings)], capture_output=True, text=True, check=False
@@ -78,7 +78,8 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split(".") if number.isdecimal())
 
 
-def _settings(data: Path, port: int, controller_port: int) -> dict[str, str]:
+def broker_settings(data: Path, port: int, controller_port: int) -> dict[str, str]:
+    """The properties of the broker with its data in `data`."""
     return {
         "process.roles": "broker,controller",
         "node.id": "1",

@@ -42,6 +42,8 @@ def test_containers_run_the_groups_of_the_layout(services: dict[str, Any], group
     words = [group.verb, *group.members, "--metrics-port-name", group.metrics]
     assert services[group.name]["command"] == words
     assert services[group.name]["healthcheck"]["test"][-1] == group.metrics
+    # It comes back under its name, so nobody waits for the end of a dead member's session.
+    assert services[group.name]["environment"]["ECO2_KAFKA_INSTANCE"] == group.name
 
 
 def test_every_one_off_step_of_the_layout_has_a_container(services: dict[str, Any]) -> None:
@@ -106,6 +108,14 @@ def test_every_infrastructure_part_listens_on_its_port(services: dict[str, Any])
     assert settings["CLUSTER_ID"] == kafka.CLUSTER_ID
     s3 = services["s3proxy"]["environment"]["S3PROXY_ENDPOINT"]
     assert s3.endswith(f":{DEFAULT_PORTS['s3']}")
+
+
+def test_kafka_has_the_same_settings(services: dict[str, Any]) -> None:
+    given = services["kafka"]["environment"]
+    ports = DEFAULT_PORTS["kafka"], DEFAULT_PORTS["kafka_controller"]
+    for name, value in kafka.broker_settings(Path("/elsewhere"), *ports).items():
+        if name != "log.dirs":
+            assert str(given[f"KAFKA_{name.replace('.', '_').upper()}"]) == value, name
 
 
 def test_envoy_is_given_every_file_it_reads(services: dict[str, Any]) -> None:
