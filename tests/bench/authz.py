@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import shutil
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from edge.authz.rules import PING
 from mesh.local.ephemeral import EphemeralParts
 from streaming.kafka.admin import ensure_topics
 from streaming.kafka.topics import AUTH_REVOCATIONS
-from tests.bench import authz_memory
+from tests.bench import authz_memory, machine
 from tests.bench.authz_edge import running
 from tests.bench.authz_load import Figures, constant, medians, write_script, wrk
 from tests.signing import Signer
@@ -63,7 +62,7 @@ async def bench(plan: Plan) -> int:
         print("wrk is not installed; `apt-get install wrk`", file=sys.stderr)
         return 2
     missed: list[str] = []
-    print(f"load of the machine at the start: {os.getloadavg()[0]:.1f}")
+    print(machine.state())
     with EphemeralParts() as parts, tempfile.TemporaryDirectory() as name:
         await ensure_topics(parts.kafka_bootstrap, topics=[AUTH_REVOCATIONS])
         signer = Signer()
@@ -78,7 +77,7 @@ async def bench(plan: Plan) -> int:
             print(held)
             missed += _over("catching up", held.catch_up_seconds, MOST_CATCH_UP_SECONDS, "s")
             missed += _over("memory", held.full_mib, MOST_MIB, "MiB")
-    print(f"load of the machine at the end: {os.getloadavg()[0]:.1f}")
+    print(machine.state())
     print("\n".join(f"missed: {what}" for what in missed) or "every bar is held")
     return 1 if missed else 0
 

@@ -45,6 +45,7 @@ from services.location.store import PlaceStore
 from services.runtime import database
 from services.runtime.migrations import migrate
 from services.runtime.settings import RuntimeSettings
+from tests.bench import machine
 from tests.bench.scan_service import Meter
 from tests.bench.served import at_rate, served
 
@@ -213,10 +214,10 @@ def main() -> None:
     options.add_argument("--places", type=int, default=100_000)
     options.add_argument("--seconds", type=float, default=15.0)
     given = options.parse_args()
-    print(f"load {os.getloadavg()[0]:.1f}", flush=True)
+    print(machine.state(), flush=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         good = runner.run(measure(given.places, given.seconds))
-    print(f"load {os.getloadavg()[0]:.1f}")
+    print(machine.state())
     raise SystemExit(not good)
 
 

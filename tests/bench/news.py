@@ -36,6 +36,7 @@ from mesh.local.ephemeral import EphemeralParts
 from services.runtime.identity import USER_ID
 from services.runtime.migrations import migrate
 from services.runtime.settings import RuntimeSettings
+from tests.bench import machine
 from tests.bench.scan_service import Meter
 from tests.bench.served import at_rate, served
 from tests.wait import until
@@ -239,12 +240,12 @@ def main() -> None:
     options.add_argument("--articles", type=int, default=1_000_000)
     options.add_argument("--seconds", type=float, default=15.0)
     given = options.parse_args()
-    print(f"load {os.getloadavg()[0]:.1f}", flush=True)
+    print(machine.state(), flush=True)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         found = runner.run(measure(given.articles, given.seconds))
     for row in found:
         print(row)
-    print(f"load {os.getloadavg()[0]:.1f}")
+    print(machine.state())
     raise SystemExit(any(row.p99_ms > row.bar_ms for row in found))
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import resource
 import shutil
 import subprocess
@@ -32,7 +31,7 @@ import httpx
 
 from mesh.local.ephemeral_stack import EphemeralStack
 from tests import sample
-from tests.bench import open_loop, wrk
+from tests.bench import machine, open_loop, wrk
 from tests.bench.scan_usage import Meter, Sample
 from tests.bench.wrk import Target
 
@@ -220,10 +219,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if shutil.which("wrk") is None:
         print("wrk is not installed; `apt-get install wrk`", file=sys.stderr)
         return 2
-    print(f"load of the machine at the start: {os.getloadavg()[0]:.1f}", flush=True)
+    print(machine.state(), flush=True)
     with EphemeralStack(VARIABLES) as stack, tempfile.TemporaryDirectory() as folder:
         rows = asyncio.run(measure(stack, options, Path(folder)))
     print(show(rows))
+    print(machine.state())
     found = missed(rows)
     print("\n".join(f"missed: {what}" for what in found) or "every bar is held")
     return 1 if found else 0
