@@ -22,16 +22,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import aiohttp
-import asyncpg
 import numpy as np
 from PIL import Image
 
 from mesh.local.ephemeral_stack import EphemeralStack
-from services.runtime.ports import HOST
-from services.runtime.settings import RuntimeSettings
 from tests.bench.scan_report import Report, show
 from tests.bench.scan_usage import OURS, Meter, Sample
 from tests.bench.scan_users import Load
+from tests.stack_database import database_of
 
 PHOTO_BYTES: Final = 100_000
 RAMP_SECONDS: Final = 12.0
@@ -201,15 +199,7 @@ async def settled(stack: EphemeralStack, jobs: list[str]) -> dict[str, int]:
     """How many of the accepted jobs are in which state in the database, once all have ended or
     time is up; ``missing`` counts those without a row.
     """
-    settings = RuntimeSettings()
-    database = await asyncpg.connect(
-        host=HOST,
-        port=stack.port("postgres"),
-        user=settings.postgres_admin_user,
-        password=settings.postgres_password.get_secret_value(),
-        database="eco2",
-    )
-    try:
+    async with database_of(stack) as database:
         until = time.monotonic() + SETTLE_SECONDS
         while True:
             rows = await database.fetch(
@@ -223,8 +213,6 @@ async def settled(stack: EphemeralStack, jobs: list[str]) -> dict[str, int]:
             if ended == len(jobs) or time.monotonic() > until:
                 return {**states, **({"missing": missing} if missing else {})}
             await asyncio.sleep(0.5)
-    finally:
-        await database.close()
 
 
 async def model_statistics(url: str) -> dict[str, Any]:

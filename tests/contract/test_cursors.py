@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
 import httpx
 import pytest
 from eco2.users.v1 import users_service_pb2 as users_pb
@@ -17,11 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mesh.local.ephemeral_stack import EphemeralStack
-from services.runtime.ports import HOST
-from services.runtime.settings import RuntimeSettings
 from tests import sample
 from tests.contract.statuses import reason_of
 from tests.sample import Sample, Session
+from tests.stack_database import database_of
 
 pytestmark = pytest.mark.stack
 
@@ -97,15 +95,7 @@ async def _points(stack: EphemeralStack, user_id: str) -> None:
 
 async def _same_times(stack: EphemeralStack, user_id: str) -> None:
     """Give rows that came one after the other one time."""
-    given = RuntimeSettings()
-    database = await asyncpg.connect(
-        host=HOST,
-        port=stack.port("postgres"),
-        user=given.postgres_admin_user,
-        password=given.postgres_password.get_secret_value(),
-        database="eco2",
-    )
-    try:
+    async with database_of(stack) as database:
         for table, column in (("scan.jobs", "created_at"), ("chat.chats", "last_message_at")):
             await database.execute(
                 f"UPDATE {table} SET {column} = date_trunc('hour', {column}) "  # noqa: S608
@@ -116,8 +106,6 @@ async def _same_times(stack: EphemeralStack, user_id: str) -> None:
             "UPDATE chat.chats SET created_at = date_trunc('hour', created_at) WHERE user_id = $1",
             uuid.UUID(user_id),
         )
-    finally:
-        await database.close()
 
 
 @pytest.fixture(scope="module")

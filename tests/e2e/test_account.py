@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
 import httpx
 import jwt
 import pytest
 
 from services.cli.app_client import AppClient
-from services.runtime.ports import HOST
-from services.runtime.settings import RuntimeSettings
 from tests.contract.statuses import assert_refused
 from tests.e2e.world import ORIGIN, SETTINGS, World, photo, submit, to_end
 from tests.integration.erasure.traces import in_tables
+from tests.stack_database import database_of
 from tests.wait import until
 
 pytestmark = pytest.mark.stack
@@ -111,22 +109,12 @@ async def test_what_is_submitted_while_an_account_goes_is_erased_too(
     async with asyncio.timeout(30):
         await asyncio.gather(*busy)
     assert accepted >= before
-    settings = RuntimeSettings()
-    database = await asyncpg.connect(
-        host=HOST,
-        port=world.stack.port("postgres"),
-        user=settings.postgres_admin_user,
-        password=settings.postgres_password.get_secret_value(),
-        database="eco2",
-    )
-    try:
+    async with database_of(world.stack) as database:
 
         async def nowhere() -> bool:
             return not await in_tables(database, [user_id])
 
         await until(nowhere, within_seconds=20, what="everything to be gone")
-    finally:
-        await database.close()
 
 
 async def test_streams_over_the_limit_are_429_and_readable(

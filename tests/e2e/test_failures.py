@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-import asyncpg
 import pytest
 from redis.asyncio import Redis
 
 from services.cli.app_client import AppClient, Submitted
 from services.runtime.ports import HOST
-from services.runtime.settings import RuntimeSettings
 from tests.e2e.world import (
     JOB_SECONDS,
     RESTART_SECONDS,
@@ -26,6 +24,7 @@ from tests.e2e.world import (
     submit,
     to_end,
 )
+from tests.stack_database import database_of
 from tests.wait import until
 
 pytestmark = pytest.mark.stack
@@ -43,29 +42,12 @@ async def redis_of(world: World) -> AsyncIterator[Redis]:
         await client.aclose()
 
 
-@asynccontextmanager
-async def database_of(world: World) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to the stack's database."""
-    settings = RuntimeSettings()
-    database = await asyncpg.connect(
-        host=HOST,
-        port=world.stack.port("postgres"),
-        user=settings.postgres_admin_user,
-        password=settings.postgres_password.get_secret_value(),
-        database="eco2",
-    )
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
 @pytest.fixture(scope="module")
 async def doomed(world: World, alice: AppClient) -> AsyncIterator[Submitted]:
     """A job whose model never answers, with a deadline that comes while the other tests run."""
     with world.model.script(hang=1.0) as script:
         job = await submit(alice, script.word)
-        async with database_of(world) as database:
+        async with database_of(world.stack) as database:
             await database.execute(
                 "UPDATE scan.jobs SET deadline_at = created_at + $2::interval WHERE job_id = $1",
                 job.job_id,
