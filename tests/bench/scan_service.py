@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from typing import Any
 
 import grpc.aio
@@ -34,6 +35,7 @@ from services.runtime.migrations import migrate
 from services.runtime.settings import RuntimeSettings
 from streaming.kafka.admin import ensure_topics
 from tests.photos import jpeg
+from tests.ready import is_ready
 from tests.wait import until
 
 SERVE = """
@@ -114,17 +116,9 @@ async def serving(environ: dict[str, str]) -> AsyncIterator[dict[str, int]]:
         for name, group in (("images", "serve"), ("scan", "work"))
     }
     try:
-        async with httpx.AsyncClient(trust_env=False) as http:
-            for group in ("SERVE", "WORK"):
-                url = f"http://127.0.0.1:{environ[f'ECO2_PORT_METRICS_{group}']}/health/ready"
-
-                async def ready(url: str = url) -> bool:
-                    try:
-                        return (await http.get(url)).status_code == 200
-                    except httpx.TransportError:
-                        return False
-
-                await until(ready, within_seconds=30)
+        for group in ("SERVE", "WORK"):
+            metrics_port = int(environ[f"ECO2_PORT_METRICS_{group}"])
+            await until(partial(is_ready, metrics_port), within_seconds=30)
         yield {name: child.pid for name, child in children.items()}
     finally:
         for child in children.values():

@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import grpc.aio
-import httpx
 
 from tests.bench import pace
 from tests.bench.scan_service import SERVE
+from tests.ready import is_ready
 from tests.wait import until
 
 R = TypeVar("R")
@@ -33,16 +33,8 @@ async def served(
     port = environ[f"ECO2_PORT_{domain.upper()}"]
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
     try:
-        async with httpx.AsyncClient(trust_env=False) as http:
-            url = f"http://127.0.0.1:{environ['ECO2_PORT_METRICS_SERVE']}/health/ready"
-
-            async def ready() -> bool:
-                try:
-                    return (await http.get(url)).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await until(ready, within_seconds=30)
+        metrics_port = int(environ["ECO2_PORT_METRICS_SERVE"])
+        await until(lambda: is_ready(metrics_port), within_seconds=30)
         yield channel, child.pid
     finally:
         await channel.close(None)

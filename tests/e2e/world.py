@@ -24,6 +24,7 @@ from services.cli.demo import SAMPLE
 from services.runtime.ports import HOST, env_name
 from tests.e2e.model import ScriptedModel
 from tests.ports import free_port
+from tests.ready import is_ready
 from tests.recorded_portal import NO_DATA
 from tests.stranger import Stranger, always, listening
 from tests.wait import until
@@ -177,11 +178,7 @@ class World:
 
         async def ready() -> bool:
             assert process.returncode is None, "the worker ended by itself"
-            try:
-                async with httpx.AsyncClient(trust_env=False) as http:
-                    return (await http.get(f"http://{HOST}:{port}/health/ready")).is_success
-            except httpx.TransportError:
-                return False
+            return await is_ready(port)
 
         try:
             await until(ready, within_seconds=60, every_seconds=0.1, what="the other worker")

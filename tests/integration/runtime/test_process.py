@@ -11,7 +11,6 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
-import aiohttp
 import grpc
 import grpc.aio
 import pytest
@@ -20,11 +19,11 @@ from eco2.progress.v1.progress_service_pb2_grpc import ProgressServiceStub
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mesh.local.free_ports import PortBlock
+from tests.ready import is_ready
 from tests.wait import until
 
 REQUEST = pb.WatchJobRequest(job_id=str(uuid.uuid4()))
 AT_ONCE = pb.WatchJobRequest(job_id=REQUEST.job_id, last_event_id="at once")
-PATIENCE = aiohttp.ClientTimeout(total=2)
 IDENTITY = (("x-user-id", str(uuid.uuid4())),)
 
 
@@ -53,19 +52,8 @@ async def slow_server(ports: dict[str, str], *arguments: str) -> AsyncIterator[P
 
 
 async def _ready(ports: dict[str, str]) -> None:
-    url = f"http://127.0.0.1:{ports['ECO2_PORT_METRICS_SERVE']}/health/ready"
-
-    async def asks() -> bool:
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=PATIENCE) as session,
-                session.get(url) as response,
-            ):
-                return response.status == 200
-        except (aiohttp.ClientError, TimeoutError):
-            return False
-
-    await until(asks, within_seconds=20, what="readiness")
+    metrics_port = int(ports["ECO2_PORT_METRICS_SERVE"])
+    await until(lambda: is_ready(metrics_port), within_seconds=20, what="readiness")
 
 
 def _channel(ports: dict[str, str]) -> grpc.aio.Channel:
