@@ -2,19 +2,17 @@
 
 What does not change from question to question is kept with a place as the message it becomes, so
 that an answer of 200 places is put together, not built: a fifth of the time. Distance and opening
-state are added to it, and all of the answer is read at once.
+state are added to it.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from eco2.location.v1 import location_pb2
-from google.protobuf.message import Message
 
 from services.location import categories, geo, opening
 from services.location.geo import Point
@@ -66,57 +64,33 @@ def _opening(hours: str, minute: datetime) -> bytes:
     ).SerializeToString()
 
 
-def _varint(number: int) -> bytes:
-    """A number as protobuf writes it: seven bits a byte, the lowest first."""
-    written = bytearray()
-    while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)
-
-
-def _tag(message: type[Message], field: str, wire_type: int) -> bytes:
-    """What stands before a value of a field; wire types 0: number, 1: double, 2: with a length."""
-    return _varint(message.DESCRIPTOR.fields_by_name[field].number << 3 | wire_type)
-
-
-_SHORT: Final = tuple(_varint(number) for number in range(1024))
-"""Lengths, ready to use."""
-_ID: Final = _tag(location_pb2.LocationEntry, "id", 0)
-_KM: Final = _tag(location_pb2.LocationEntry, "distance_km", 1)
-_TEXT: Final = _tag(location_pb2.LocationEntry, "distance_text", 2)
-_double: Final = struct.Struct("<d").pack
-
-
-def _encoded(near: Near, minute: datetime) -> bytes:
-    """A stored place as an entry, put together without making the message."""
+def _fill(entry: location_pb2.LocationEntry, near: Near, minute: datetime) -> None:
     metres, place_id, row = near
-    hours, text = row["hours"], geo.distance_text(metres).encode()
-    return b"".join(
-        (
-            row["shown"],
-            _opening(hours, minute) if hours else b"",
-            *(_ID, _varint(place_id), _KM, _double(round(metres / 1000, 3))),
-            *(_TEXT, _SHORT[len(text)], text),
-        )
-    )
+    hours, shown = row["hours"], row["shown"]
+    entry.MergeFromString(shown + _opening(hours, minute) if hours else shown)
+    entry.id = place_id
+    entry.distance_km = round(metres / 1000, 3)
+    entry.distance_text = geo.distance_text(metres)
 
 
-def add_nearest(response: Message, field: str, found: Iterable[Near], minute: datetime) -> None:
-    """Add stored places to a list of entries of a response, as they are at a minute in Seoul."""
-    tag = _tag(type(response), field, 2)
-    parts: list[bytes] = []
+def add_nearest(entries: Any, found: Iterable[Near], minute: datetime) -> None:
+    """Add stored places to a repeated field of entries, as they are at a minute in Seoul.
+
+    A list that is made first would be copied entry by entry.
+    """
+    add = entries.add
     for near in found:
-        entry = _encoded(near, minute)
-        size = len(entry)
-        parts += (tag, _SHORT[size] if size < len(_SHORT) else _varint(size), entry)
-    response.MergeFromString(b"".join(parts))
+        _fill(add(), near, minute)
 
 
 def of_nearest(found: Iterable[Near], minute: datetime) -> list[location_pb2.LocationEntry]:
     """Entries of stored places, as they are at a minute in Seoul."""
-    return [location_pb2.LocationEntry.FromString(_encoded(near, minute)) for near in found]
+    made = []
+    for near in found:
+        entry = location_pb2.LocationEntry()
+        _fill(entry, near, minute)
+        made.append(entry)
+    return made
 
 
 def of_external(external: External[KakaoPlace]) -> location_pb2.LocationEntry:

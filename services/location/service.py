@@ -53,7 +53,7 @@ class LocationService(grpc_pb.LocationServiceServicer):
             ),
         )
         response = pb.ListCentersResponse()
-        entries.add_nearest(response, "items", rows, opening.now())
+        entries.add_nearest(response.items, rows, opening.now())
         return response
 
     async def GetCenter(self, request: pb.GetCenterRequest, context: Any) -> pb.GetCenterResponse:
@@ -98,7 +98,7 @@ class LocationService(grpc_pb.LocationServiceServicer):
             pickups=categories.known(request.pickup_categories, categories.PICKUPS),
         )
         response = pb.SearchNearbyResponse()
-        entries.add_nearest(response, "places", rows, opening.now())
+        entries.add_nearest(response.places, rows, opening.now())
         return response
 
     async def SearchAround(

@@ -70,7 +70,7 @@ def test_entries_are_the_same_as_if_they_were_built(found: list[Any]) -> None:
     ]
     expected = [built(*each) for each in found]
     centers, nearby = pb.ListCentersResponse(), pb.SearchNearbyResponse()
-    entries.add_nearest(centers, "items", rows, MINUTE)
-    entries.add_nearest(nearby, "places", rows, MINUTE)
+    entries.add_nearest(centers.items, rows, MINUTE)
+    entries.add_nearest(nearby.places, rows, MINUTE)
     assert list(centers.items) == list(nearby.places) == expected
     assert entries.of_nearest(rows, MINUTE) == expected
