@@ -95,15 +95,8 @@ def scan_ending(job: scan_pb2.Job) -> tuple[StoredEvent, ...]:
         return ()
     if last.status != stages.COMPLETED:
         return (last,)
-    name, status = stages.STORES_SCAN, stages.COMPLETED
-    stored = StoredEvent(
-        StreamId(last.id.ms - 1, 0),
-        last.job_id,
-        name,
-        status,
-        stages.lowest_seq("scan", name, status),
-        stages.percentage("scan", name, status),
-    )
+    at = StreamId(last.id.ms - 1, 0)
+    stored = _event("scan", at, last.job_id, stages.STORES_SCAN, stages.COMPLETED)
     return stored, last
 
 
@@ -125,14 +118,26 @@ def _last(domain: stages.Domain, job: scan_pb2.Job | chat_pb2.Turn) -> StoredEve
         result = json.dumps({"error": message}, ensure_ascii=False)
     else:
         return None
+    return _event(domain, id_, job.job_id, stages.DONE, status, _in_one_line(result), message)
+
+
+def _event(
+    domain: stages.Domain,
+    id_: StreamId,
+    job_id: str,
+    name: str,
+    status: str,
+    result: str | None = None,
+    message: str | None = None,
+) -> StoredEvent:
     return StoredEvent(
         id_,
-        job.job_id,
-        stages.DONE,
+        job_id,
+        name,
         status,
-        stages.lowest_seq(domain, stages.DONE, status),
-        stages.percentage(domain, stages.DONE, status),
-        _in_one_line(result),
+        stages.lowest_seq(domain, name, status),
+        stages.percentage(domain, name, status),
+        result,
         message,
     )
 
