@@ -1,4 +1,4 @@
-"""The state of the machine, which every benchmark prints before and after it.
+"""The state of the machine, for a benchmark to print before and after it.
 
 Cores of virtual machines are shared: with nothing else to do one took 0.32 ms for the same loop and
 0.65 ms a few seconds later, 0.52 in one hour and 0.88 in another, and every figure of time or CPU
