@@ -6,6 +6,7 @@ recycling marks, label words and the user's own words, and it says ``미분류``
 
 from __future__ import annotations
 
-from streaming.model.offline.provider import OfflineOptions, OfflineProvider
+from streaming.model.offline.options import OfflineOptions
+from streaming.model.offline.provider import OfflineProvider
 
 __all__ = ["OfflineOptions", "OfflineProvider"]

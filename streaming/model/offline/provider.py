@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Final
 
 from streaming.knowledge import Knowledge, RuleDocument, situations
 from streaming.model.offline import lexicon, words
 from streaming.model.offline.answer import UNCLASSIFIED, worded
+from streaming.model.offline.options import OfflineOptions
 from streaming.model.offline.reader import Reader, Reading
 from streaming.model.offline.tesseract import Tesseract
 from streaming.model.provider import Answer, Image, ModelRejected, Usage, Vision
 
 MOST_WORDS: Final = 1000
 """Characters of the user's words that are looked at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfflineOptions:
-    """How much the reader may take."""
-
-    binary: str = "tesseract"
-    """Name or path of the tesseract binary."""
-
-    concurrency: int = 2
-    """Photos worked on at a time; each keeps about one core busy."""
-
-    budget_seconds: float = 10.0
-    """CPU time after which no further view of a photo is tried; what was read until then decides. A
-    clear photo takes about 0.4 s and the hardest about 7. CPU time, because a busy machine needs
-    more of any other for the same work: what was given up there was begun anew, and ended the same
-    way."""
-
-    run_seconds: float = 8.0
-    """CPU time of the longest single run of tesseract."""
-
-    patience_seconds: float = 25.0
-    """Time after which a photo is given up however little CPU it got: a user waits, and a chat
-    allows 30 s."""
 
 
 class OfflineProvider:
@@ -48,19 +24,8 @@ class OfflineProvider:
         options = options or OfflineOptions()
         self._knowledge = knowledge
         self._lexicon = lexicon.load()
-        self._tesseract = Tesseract(
-            binary=options.binary,
-            concurrency=options.concurrency,
-            cpu_seconds=options.run_seconds,
-            timeout_seconds=options.patience_seconds,
-        )
-        self._reader = Reader(
-            self._tesseract,
-            self._lexicon,
-            concurrency=options.concurrency,
-            budget_seconds=options.budget_seconds,
-            patience_seconds=options.patience_seconds,
-        )
+        self._tesseract = Tesseract(options)
+        self._reader = Reader(self._tesseract, self._lexicon, options)
         self._model = f"offline-{self._lexicon.version}"
 
     @property

@@ -13,6 +13,7 @@ from streaming.model.offline.effort import Effort
 from streaming.model.offline.evidence import Evidence, Verdict
 from streaming.model.offline.lexicon import Lexicon
 from streaming.model.offline.match import hits, lines
+from streaming.model.offline.options import OfflineOptions
 from streaming.model.offline.tesseract import Tesseract, Word
 from streaming.model.offline.views import Photo, View
 from streaming.model.provider import ModelTimeout
@@ -69,20 +70,11 @@ class Reader:
     time, and at most `patience_seconds` to get them in.
     """
 
-    def __init__(
-        self,
-        tesseract: Tesseract,
-        lexicon: Lexicon,
-        *,
-        concurrency: int = 2,
-        budget_seconds: float = 10.0,
-        patience_seconds: float = 25.0,
-    ) -> None:
+    def __init__(self, tesseract: Tesseract, lexicon: Lexicon, options: OfflineOptions) -> None:
         self._tesseract = tesseract
         self._lexicon = lexicon
-        self._budget_seconds = budget_seconds
-        self._patience_seconds = patience_seconds
-        self._places = asyncio.Semaphore(concurrency)
+        self._options = options
+        self._places = asyncio.Semaphore(options.concurrency)
 
     async def read(self, data: bytes) -> Reading:
         """The print on the photo and what it tells.
@@ -92,7 +84,8 @@ class Reader:
         """
         async with self._places:
             started = time.monotonic()
-            effort = Effort(self._budget_seconds, started + self._patience_seconds)
+            options = self._options
+            effort = Effort(options.budget_seconds, started + options.patience_seconds)
             photo = await effort.in_thread(partial(Photo.unpacked, data))
             search = _Search(self._tesseract, self._lexicon, effort)
             await search.run(photo)

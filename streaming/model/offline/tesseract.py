@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from streaming.model.offline.options import OfflineOptions
 from streaming.model.provider import ModelTimeout, ModelUnavailable
 
 LANGUAGES: Final = ("kor",)
@@ -59,23 +60,16 @@ def parse(tsv: str) -> tuple[Word, ...]:
 class Tesseract:
     """Runs the tesseract binary, at most `concurrency` at a time, one thread each.
 
-    `cpu_seconds` bounds the CPU time of one run: what there is to read decides about it, and not
-    what else the machine is busy with. `timeout_seconds` is for one that hangs, from its start on;
+    `run_seconds` bounds the CPU time of one run: what there is to read decides about it, and not
+    what else the machine is busy with. `patience_seconds` is for one that hangs, from its start on;
     waiting for a free place is not counted.
     """
 
-    def __init__(
-        self,
-        *,
-        binary: str = "tesseract",
-        concurrency: int = 2,
-        cpu_seconds: float = 8.0,
-        timeout_seconds: float = 25.0,
-    ) -> None:
-        self._binary = binary
-        self._places = asyncio.Semaphore(concurrency)
-        self._cpu_seconds = cpu_seconds
-        self._timeout_seconds = timeout_seconds
+    def __init__(self, options: OfflineOptions) -> None:
+        self._binary = options.binary
+        self._places = asyncio.Semaphore(options.concurrency)
+        self._cpu_seconds = options.run_seconds
+        self._timeout_seconds = options.patience_seconds
         self._environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
         self._found: str | None = None
 

@@ -13,12 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from streaming.model.offline import OfflineOptions
 from tests.bench.offline_vision import bench, fonts
 from tests.bench.offline_vision.generator import SPLITS, plans
 
 CLEAN_AIM = 0.90
 DEGRADED_AIM = 0.70
 WRONG_LIMIT = 0.03
+
+DEFAULTS = OfflineOptions()
 
 
 def _groups(report: bench.Report, title: str, key: str) -> Table:
@@ -65,8 +68,10 @@ def main(
     count: Annotated[int | None, typer.Option(help="pictures per class (12 by default)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print figures as JSON")] = False,
     save: Annotated[Path | None, typer.Option(help="keep the pictures in this folder")] = None,
-    pool: Annotated[int, typer.Option(help="pictures read at a time")] = 2,
-    budget: Annotated[float, typer.Option(help="CPU seconds a picture may take")] = 10.0,
+    pool: Annotated[int, typer.Option(help="pictures read at a time")] = DEFAULTS.concurrency,
+    budget: Annotated[
+        float, typer.Option(help="CPU seconds a picture may take")
+    ] = DEFAULTS.budget_seconds,
 ) -> None:
     """Draw packages, read them, compare. Ends with 1 when a figure misses its aim."""
     out = Console(stderr=as_json)
@@ -91,8 +96,7 @@ def main(
         report, seconds = asyncio.run(
             bench.run(
                 wanted,
-                pool=pool,
-                budget_seconds=budget,
+                options=OfflineOptions(concurrency=pool, budget_seconds=budget),
                 save=save,
                 each=lambda _: bar.advance(task),
             )

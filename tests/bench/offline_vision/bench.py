@@ -11,6 +11,7 @@ from pathlib import Path
 
 from streaming.model.offline.evidence import Verdict
 from streaming.model.offline.lexicon import load
+from streaming.model.offline.options import OfflineOptions
 from streaming.model.offline.reader import Reader, Reading
 from streaming.model.offline.tesseract import Tesseract
 from streaming.model.provider import ModelTimeout
@@ -158,15 +159,14 @@ async def _read(reader: Reader, sample: Sample) -> Reading:
 async def run(
     plans: Sequence[Plan],
     *,
-    pool: int = 2,
-    budget_seconds: float = 10.0,
+    options: OfflineOptions,
     save: Path | None = None,
     each: Callable[[Outcome], None] = lambda _: None,
 ) -> tuple[Report, float]:
-    """Draw and read every plan, `pool` at a time; the report and the wall seconds it took."""
-    tesseract = Tesseract(concurrency=pool)
+    """Draw and read every plan, so many at a time; the report and the wall seconds it took."""
+    tesseract = Tesseract(options)
     await tesseract.check()
-    reader = Reader(tesseract, load(), concurrency=pool, budget_seconds=budget_seconds)
+    reader = Reader(tesseract, load(), options)
     waiting: asyncio.Queue[Plan] = asyncio.Queue()
     for plan in plans:
         waiting.put_nowait(plan)
@@ -183,6 +183,6 @@ async def run(
 
     started = time.monotonic()
     async with asyncio.TaskGroup() as group:
-        for _ in range(pool):
+        for _ in range(options.concurrency):
             group.create_task(work())
     return Report(outcomes=[outcomes[plan] for plan in plans]), time.monotonic() - started
